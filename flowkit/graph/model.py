@@ -1,0 +1,142 @@
+"""What a flow is, as data: nodes with their policies, and the description of a whole flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How a step hands over."""
+
+    LINEAR = "linear"
+    SPLIT = "split"
+    FOREACH = "foreach"
+    SWITCH = "switch"
+    END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Run a failed task again, `times` times at most, `delay_s` seconds after each failure."""
+
+    times: int = 3
+    delay_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """Go on after the last failure; artifact `var` then holds what was raised."""
+
+    var: str | None = None
+    print_exception: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """Stop an attempt that takes longer than `limit_s` seconds."""
+
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a task needs. `cpu` in cores, memory and disk sizes in MB, `gpu` in devices."""
+
+    cpu: float = 1.0
+    memory_mb: int = 4096
+    gpu: int = 0
+    disk_mb: int | None = None
+    shared_memory_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """What decorators ask for, as scheduler, executors and compilers read it.
+
+    `concurrency`: the most tasks of the step at once; None is no limit of its own.
+    `variables`: environment variables of the step.
+    """
+
+    retry: Retry | None = None
+    catch: Catch | None = None
+    timeout: Timeout | None = None
+    resources: Resources | None = None
+    concurrency: int | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the user's code, printed as `file:line`."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One arm of a switch: the condition's value, as text, and the step it leads to."""
+
+    value: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A step: how it hands over, and its policies.
+
+    `targets` are the steps named in `self.next`, in order, each once. `is_join`: the method takes
+    `inputs`. `code` is a digest of the step's own syntax tree, equal for equal code whatever its
+    comments and layout.
+    """
+
+    name: str
+    kind: Kind
+    place: Place
+    targets: tuple[str, ...] = ()
+    is_join: bool = False
+    foreach: str | None = None
+    condition: str | None = None
+    cases: tuple[Case, ...] = ()
+    policies: Policies = Policies()
+    doc: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterDescription:
+    """A parameter as a command line needs it.
+
+    `name` is the option's, `attribute` the artifact's. `default` is text for people; None means
+    that there is none, or that it is computed when a run starts (`computed`).
+    """
+
+    name: str
+    attribute: str
+    type_name: str
+    help: str = ""
+    required: bool = False
+    default: str | None = None
+    computed: bool = False
+    choices: tuple[str, ...] = ()
+    multiple: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowDescription:
+    """A flow as data: what a driver knows of code that it never imports."""
+
+    name: str
+    file: str
+    start: str
+    end: str
+    nodes: tuple[Node, ...]
+    parameters: tuple[ParameterDescription, ...] = ()
+    constants: tuple[str, ...] = ()
+    doc: str = ""
+    unsafe_to_fork: str | None = None
+    """Why children must not be forked from the process that imported the flow, or None."""

@@ -1,0 +1,95 @@
+"""What the scheduler is told (events, in the past tense) and what it asks for (commands)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from flowkit.values import Attempt, Digest, Digests, Frame, Outcome, TaskKey
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """The run begins. `reusable`: tasks of an earlier run that may stand for this run's own."""
+
+    parameters: Digest
+    reusable: Mapping[TaskKey, Outcome] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSucceeded:
+    """An attempt ended well."""
+
+    attempt: Attempt
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    """An attempt ended badly, or its process died. `retryable` False forbids another try.
+
+    `died`: no result was written, so `@catch` has not had its chance in the worker.
+    """
+
+    attempt: Attempt
+    retryable: bool = True
+    died: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClockTicked:
+    """Time has passed; `now_s` counts seconds on any clock that never goes back."""
+
+    now_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Somebody wants the run to stop."""
+
+
+Event = RunStarted | TaskSucceeded | TaskFailed | ClockTicked | CancelRequested
+
+
+@dataclass(frozen=True, slots=True)
+class StartTask:
+    """Start an attempt. `fallback`: no user code, `@catch` stands in for a process that died.
+
+    `inputs` are manifests in split order, one for a step that is no join. `input_steps` names the
+    step of each, or one name for all.
+    """
+
+    attempt: Attempt
+    inputs: Digests
+    input_steps: tuple[str, ...]
+    frames: tuple[Frame, ...] = ()
+    last_attempt: bool = True
+    fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CloneTask:
+    """Record that an earlier run's task stands for this one; nothing is started."""
+
+    key: TaskKey
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class StopTask:
+    """Stop a running attempt; its end is reported like any other."""
+
+    attempt: Attempt
+    reason: Literal["timeout", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class FinishRun:
+    """Nothing is left to do. `failed`: the tasks that failed for good, first one first."""
+
+    status: Literal["succeeded", "failed", "cancelled"]
+    failed: tuple[TaskKey, ...] = ()
+
+
+Command = StartTask | CloneTask | StopTask | FinishRun

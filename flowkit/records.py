@@ -1,0 +1,73 @@
+"""What the store keeps of a run besides its results; the metadata index is fed by these alone.
+
+A run's records in the store are the truth. The index holds nothing that they do not, so it can
+be rebuilt from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from flowkit.graph.model import FlowDescription
+from flowkit.values import Digest, Failure, Outcome, RunId, TaskKey
+
+RunStatus = Literal["running", "succeeded", "failed", "cancelled", "lost"]
+"""`lost`: the runner died; derived from its lease when asked for, never stored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run as it began. Created once, before its first task.
+
+    `parameters` is a manifest that holds the run's parameters and the flow's constants as
+    artifacts. `origin` is the run that this one resumes. `tags` are the user's at the start,
+    `system_tags` flowkit's own.
+    """
+
+    run: RunId
+    description: FlowDescription
+    parameters: Digest
+    started_at: datetime
+    user: str
+    origin: RunId | None = None
+    tags: tuple[str, ...] = ()
+    system_tags: tuple[str, ...] = ()
+    host: str = ""
+    pid: int = 0
+    flowkit_version: str = ""
+    python_version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """How a run ended. Created once, after its last task."""
+
+    run: RunId
+    status: Literal["succeeded", "failed", "cancelled"]
+    finished_at: datetime
+    failed: tuple[TaskKey, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone:
+    """A task of an earlier run that stands for one of this run's.
+
+    `origin` is the run that computed it, however many resumes ago, and `attempt` the number of
+    the attempt that succeeded there.
+    """
+
+    key: TaskKey
+    origin: RunId
+    attempt: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Clones:
+    """All clones of a resumed run, in one record."""
+
+    run: RunId
+    clones: tuple[Clone, ...]

@@ -1,0 +1,285 @@
+"""The frozen values that rooms hand to one another.
+
+Each is plain data: no file, no clock, no process. Those that cross a process or a disk are
+encoded by `flowkit.wire`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, overload
+
+
+class Digest(bytes):
+    """BLAKE3-256 of some bytes: 32 bytes that name them.
+
+    `str()` shortens to 12 hex digits for people; `hex()` gives all 64 for machines.
+    """
+
+    __slots__ = ()
+    SIZE = 32
+
+    def __new__(cls, raw: bytes) -> Digest:
+        if len(raw) != cls.SIZE:
+            raise ValueError(f"a digest has {cls.SIZE} bytes, not {len(raw)}")
+        return super().__new__(cls, raw)
+
+    @classmethod
+    def parse(cls, text: str) -> Digest:
+        """Read 64 hex digits. Raises ValueError for anything else."""
+        return cls(bytes.fromhex(text))
+
+    def __str__(self) -> str:
+        return self.hex()[:12]
+
+    def __repr__(self) -> str:
+        return f"Digest({self.hex()[:12]}…)"
+
+
+class Digests(Sequence[Digest]):
+    """Many digests in one run of bytes: 32 bytes each and nothing more.
+
+    A join of 100,000 inputs keeps 3.2 MB instead of 100,000 objects.
+    """
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, digests: Iterable[Digest] | bytes = b"") -> None:
+        raw = digests if isinstance(digests, bytes) else b"".join(digests)
+        if len(raw) % Digest.SIZE:
+            raise ValueError(f"{len(raw)} bytes are not whole digests")
+        self._raw = raw
+
+    @property
+    def raw(self) -> bytes:
+        """All digests, one after the other."""
+        return self._raw
+
+    def __len__(self) -> int:
+        return len(self._raw) // Digest.SIZE
+
+    @overload
+    def __getitem__(self, index: int) -> Digest: ...
+    @overload
+    def __getitem__(self, index: slice) -> Digests: ...
+    def __getitem__(self, index: int | slice) -> Digest | Digests:
+        if isinstance(index, slice):
+            return Digests(self[at] for at in range(*index.indices(len(self))))
+        at = range(len(self))[index] * Digest.SIZE
+        return Digest(self._raw[at : at + Digest.SIZE])
+
+    def __iter__(self) -> Iterator[Digest]:
+        for at in range(0, len(self._raw), Digest.SIZE):
+            yield Digest(self._raw[at : at + Digest.SIZE])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Digests) and self._raw == other._raw
+
+    def __hash__(self) -> int:
+        return hash(self._raw)
+
+    def __repr__(self) -> str:
+        return f"Digests({len(self)})"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RunId:
+    """One run of a flow; prints as its pathspec `Flow/12`."""
+
+    flow: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.flow}/{self.id}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class TaskKey:
+    """Which execution of a step: the same key in every run of the flow.
+
+    `path` has one index per open foreach, outermost first; `iteration` counts the turns of a
+    step that switches to itself.
+
+    >>> TaskKey("train", (3, 1)).task_id, TaskKey("start").task_id, TaskKey("loop", (), 2).task_id
+    ('3.1', '0', '0@2')
+    """
+
+    step: str
+    path: tuple[int, ...] = ()
+    iteration: int = 0
+
+    @property
+    def task_id(self) -> str:
+        """The index path as text, unique within the step and the run."""
+        text = ".".join(map(str, self.path)) or "0"
+        return f"{text}@{self.iteration}" if self.iteration else text
+
+    @classmethod
+    def parse(cls, step: str, task_id: str, *, depth: int) -> TaskKey:
+        """Read a task id back. `depth`: the number of foreaches open at the step.
+
+        Raises ValueError if the text is no task id of that depth.
+
+        >>> TaskKey.parse("train", "3.1@2", depth=2)
+        TaskKey(step='train', path=(3, 1), iteration=2)
+        """
+        indexes, at, turns = task_id.partition("@")
+        if not all(part.isdecimal() for part in indexes.split(".")) or (at and not turns.isdecimal()):
+            raise ValueError(f"`{task_id}` is not a task id")
+        path = tuple(map(int, indexes.split("."))) if depth else ()
+        key = cls(step, path, int(turns or 0))
+        if len(path) != depth or key.task_id != task_id:
+            raise ValueError(f"`{task_id}` is not a task id of {depth} indexes")
+        return key
+
+    def __str__(self) -> str:
+        return f"{self.step}/{self.task_id}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Attempt:
+    """One try at a task; numbered from 0 within its key."""
+
+    key: TaskKey
+    number: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.key} (attempt {self.number})"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where some bytes of an artifact are.
+
+    `packed_at` is None: they are the object named `digest`, whole. Otherwise they start at that
+    byte of the pack of the manifest named `digest`; `digest` None means the manifest that this
+    part is written in.
+    """
+
+    digest: Digest | None
+    size_bytes: int
+    packed_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactEntry:
+    """One artifact in a manifest: how to load it, and its identity.
+
+    `digest` covers the serializer's tag and the contents of all parts, wherever they lie: equal
+    digests mean equal artifacts. `parts[0]` is the serializer's head, the others its buffers.
+    """
+
+    tag: str
+    type_name: str
+    digest: Digest
+    parts: tuple[Part, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of the serialized value, before compression."""
+        return sum(part.size_bytes for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """What a task leaves: artifact names to entries, and the items of its foreach, if any.
+
+    `items` are blocks of `items_per_block` elements each (the last may be shorter), so that a
+    child loads only the block with its own element.
+    """
+
+    artifacts: Mapping[str, ArtifactEntry] = field(default_factory=dict)
+    items: tuple[ArtifactEntry, ...] = ()
+    items_per_block: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A failure as data: what crosses between processes instead of an exception.
+
+    `where` is `file:line` in the user's own code, if it is known.
+    """
+
+    type_name: str
+    message: str
+    hint: str | None = None
+    traceback: str = ""
+    where: str | None = None
+    retryable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One open foreach around a task: which element of how many, and who holds the elements.
+
+    `items` is the manifest of the task that fanned out.
+    """
+
+    step: str
+    index: int
+    width: int
+    items: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a task that succeeded goes on: its manifest, and what it decided.
+
+    `width`: the number of elements, if the step is a foreach. `choice`: the step chosen, if it
+    is a switch.
+    """
+
+    manifest: Digest
+    width: int | None = None
+    choice: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSpec:
+    """All that a worker needs to run one attempt: no pickles, no secrets."""
+
+    run: RunId
+    attempt: Attempt
+    flow_file: str
+    store: str
+    parameters: Digest
+    inputs: Digests
+    input_steps: tuple[str, ...]
+    """Step names of the inputs: one for all of them, or one each."""
+    frames: tuple[Frame, ...] = ()
+    last_attempt: bool = True
+    """No retry will follow, so `@catch` applies to what this attempt raises."""
+    fallback: Failure | None = None
+    """Set when a process died and `@catch` stands in for it: no user code runs."""
+    base: Digest | None = None
+    """The manifest of the same task in an earlier run, to store only what changed."""
+    origin_run: str | None = None
+    namespace: str | None = None
+    user: str = ""
+    tags: tuple[str, ...] = ()
+
+
+Status = Literal["succeeded", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskResult:
+    """How an attempt ended. Created once, it is the truth about the attempt.
+
+    `caught`: what `@catch` swallowed. Times are UTC-aware; `cpu_s` is seconds of CPU used by the
+    attempt's process, `peak_memory_bytes` its largest resident size.
+    """
+
+    attempt: Attempt
+    status: Status
+    started_at: datetime
+    finished_at: datetime
+    outcome: Outcome | None = None
+    failure: Failure | None = None
+    caught: Failure | None = None
+    host: str = ""
+    pid: int = 0
+    cpu_s: float = 0.0
+    peak_memory_bytes: int = 0
