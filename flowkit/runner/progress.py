@@ -1,0 +1,93 @@
+"""What a runner tells whoever watches a run: facts, in order, as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from flowkit.records import RunEnd, RunRecord
+from flowkit.values import Attempt, Failure, TaskKey
+
+
+@dataclass(frozen=True, slots=True)
+class RunBegan:
+    """The run has its id and is recorded; no task has started."""
+
+    record: RunRecord
+    steps: tuple[str, ...]
+    """All steps in topological order."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
+    """An attempt was handed to the executor."""
+
+    attempt: Attempt
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TaskEnded:
+    """An attempt ended. `again`: it failed and will be tried once more.
+
+    `caught`: what `@catch` swallowed in an attempt that counts as succeeded. `width` is set when
+    the step fanned out, `choice` when it is a switch.
+    """
+
+    attempt: Attempt
+    at: datetime
+    status: Literal["succeeded", "failed"]
+    duration_s: float
+    failure: Failure | None = None
+    caught: Failure | None = None
+    again: bool = False
+    width: int | None = None
+    choice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TasksCloned:
+    """Tasks of an earlier run stand for these; nothing was started for them."""
+
+    keys: tuple[TaskKey, ...]
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A line that an attempt printed, without its newline."""
+
+    attempt: Attempt
+    stream: Literal["stdout", "stderr"]
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something worth a line to the user, said once: a fall-back, a step that runs anew."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The run is over and recorded."""
+
+    end: RunEnd
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Idled:
+    """Nothing happened for a moment; told about ten times a second so that a clock can move."""
+
+    at: datetime
+
+
+RunFact = (
+    RunBegan | TaskStarted | TaskEnded | TasksCloned | Printed | Noticed | RunEnded | Idled
+)
+Listener = Callable[[RunFact], None]
