@@ -1,0 +1,63 @@
+"""The typed front of the compiled core: buffers in, plain values out.
+
+The core (`native/`) has no dependency but the C++ standard library; this module is all of it that
+Python code sees.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+from flowkit import _native
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+__all__ = ["chunk_boundaries", "die_with_parent"]
+
+
+def chunk_boundaries(
+    buffer: Buffer, *, min_size: int, average_size: int, max_size: int
+) -> array[int]:
+    """Cut a buffer where its contents say so: an edit moves only the cuts near it.
+
+    The same bytes and sizes give the same cuts in every version of flowkit. The GIL is released
+    while a large buffer is cut; whoever changes the bytes meanwhile gets cuts of neither content.
+
+    Args:
+        buffer: any object with a C-contiguous buffer, such as bytes, a memoryview or an array.
+        min_size: no chunk but the last is shorter; at least 64 bytes.
+        average_size: the size in bytes that chunks come near; at least `min_size`.
+        max_size: no chunk is longer; at least `average_size`, at most 1 GiB.
+
+    Returns:
+        (chunks,) int64: the end offset of each chunk, rising; the last is the buffer's size in
+        bytes. An empty buffer has no chunk.
+
+    Raises:
+        UsageError: the sizes are out of order, or the buffer is not C-contiguous.
+
+    Source:
+        Xia et al., "FastCDC", USENIX ATC 2016; the exact rules are in
+        `native/include/flowkit/chunking.hpp`.
+
+    >>> list(chunk_boundaries(bytes(1000), min_size=64, average_size=128, max_size=256))
+    [256, 512, 768, 1000]
+    """
+    cuts = array("q")
+    cuts.frombytes(_native.chunk_boundaries(buffer, min_size, average_size, max_size))
+    return cuts
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the thread that started it ends.
+
+    Holds for this process only, not for its children, and ends with an exec of a setuid program.
+    A parent that has died already is not noticed: compare `os.getppid()` afterwards. Does nothing
+    where the system is not Linux.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    _native.die_with_parent()

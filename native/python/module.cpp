@@ -1,0 +1,110 @@
+// The Python module `flowkit._native`: arguments in, results out, no logic of its own.
+
+#include <nanobind/nanobind.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <span>
+#include <vector>
+
+#if defined(__linux__)
+#include <sys/prctl.h>
+
+#include <csignal>
+#endif
+
+#include "flowkit/chunking.hpp"
+
+namespace nb = nanobind;
+using nb::literals::operator""_a;
+
+namespace {
+
+/// A buffer below this size is cut in less than a millisecond: not worth giving up the GIL.
+constexpr std::size_t worth_releasing_gil = std::size_t{1} << 20U;
+
+[[noreturn]] void raise(const char* error_name, const nb::object& message, const char* hint) {
+  const nb::object type = nb::module_::import_("flowkit.errors").attr(error_name);
+  const nb::object error = hint == nullptr ? type(message) : type(message, "hint"_a = hint);
+  PyErr_SetObject(type.ptr(), error.ptr());
+  throw nb::python_error();
+}
+
+/// Raises the error that a Status stands for: the one place that maps codes to errors.
+void raise_unless_ok(const flowkit::Status& status, const char* hint) {
+  const nb::str message(status.message().data(), status.message().size());
+  switch (status.code()) {
+    case flowkit::Status::Code::ok:
+      return;
+    case flowkit::Status::Code::invalid_data:
+      raise("UsageError", message, hint);
+    case flowkit::Status::Code::out_of_memory:
+      throw std::bad_alloc();
+    case flowkit::Status::Code::bug:
+      break;
+  }
+  raise("FlowkitBug", message, nullptr);
+}
+
+/// Holds the bytes of an object that exports a C-contiguous buffer; the exporter cannot move or
+/// resize them meanwhile.
+class Bytes {
+ public:
+  explicit Bytes(nb::handle exporter) {
+    if (PyObject_GetBuffer(exporter.ptr(), &view_, PyBUF_SIMPLE) == 0) {
+      return;
+    }
+    if (PyErr_ExceptionMatches(PyExc_BufferError) == 0) {
+      throw nb::python_error();
+    }
+    PyErr_Clear();
+    raise("UsageError", nb::str("the buffer is not C-contiguous"),
+          "copy it first, for example with `bytes(buffer)`");
+  }
+  Bytes(const Bytes&) = delete;
+  Bytes& operator=(const Bytes&) = delete;
+  ~Bytes() { PyBuffer_Release(&view_); }
+
+  [[nodiscard]] std::span<const std::byte> span() const noexcept {
+    return {static_cast<const std::byte*>(view_.buf), static_cast<std::size_t>(view_.len)};
+  }
+
+ private:
+  Py_buffer view_{};
+};
+
+nb::bytes chunk_boundaries(nb::handle buffer, std::int64_t min_size, std::int64_t average_size,
+                           std::int64_t max_size) {
+  const Bytes bytes(buffer);
+  std::vector<std::int64_t> cuts;
+  flowkit::Status status;
+  const auto cut = [&] {
+    status = flowkit::chunk_boundaries(bytes.span(), {min_size, average_size, max_size}, cuts);
+  };
+  if (bytes.span().size() < worth_releasing_gil) {
+    cut();
+  } else {
+    const nb::gil_scoped_release released;
+    cut();
+  }
+  raise_unless_ok(status, "choose sizes such as 16384, 65536 and 262144");
+  return nb::bytes(cuts.data(), cuts.size() * sizeof(std::int64_t));
+}
+
+void die_with_parent() {
+#if defined(__linux__)
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) {
+    PyErr_SetFromErrno(PyExc_OSError);
+    throw nb::python_error();
+  }
+#endif
+}
+
+}  // namespace
+
+NB_MODULE(_native, module) {
+  module.def("chunk_boundaries", &chunk_boundaries, "buffer"_a, "min_size"_a, "average_size"_a,
+             "max_size"_a);
+  module.def("die_with_parent", &die_with_parent);
+}
