@@ -7,7 +7,7 @@ Built-ins are found by name, others by entry points (`flowkit.executors`, `flowk
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -36,7 +36,12 @@ class Output:
 
 
 class Executor(Protocol):
-    """Starts attempts somewhere, passes on what they print, and notices when they end."""
+    """Starts attempts somewhere, passes on what they print, and notices when they end.
+
+    `echoes`: what attempts print has been shown where it was printed; it only needs keeping.
+    """
+
+    echoes: bool
 
     def submit(self, spec: TaskSpec) -> None:
         """Start an attempt. Returns at once. Raises ExecutorError if it cannot be started."""
@@ -75,10 +80,12 @@ class Storage(Protocol):
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
         """Return the bytes, or a range of them. Raises KeyMissing."""
 
-    def map(self, key: str) -> memoryview:
+    def map(self, key: str, *, check: Callable[[memoryview], None] | None = None) -> memoryview:
         """Return all bytes as private memory: writing to it changes no stored byte.
 
-        A directory maps the file; other storages read it. Raises KeyMissing.
+        A directory maps a large file; other storages read it. `check` is called with the bytes
+        unless the storage knows that nothing touched them since they were written or last
+        checked; what it raises is passed on. Raises KeyMissing.
         """
 
     def size(self, key: str) -> int:
@@ -89,6 +96,9 @@ class Storage(Protocol):
 
         A key that is there already counts as young again (see `delete`).
         """
+
+    def refresh(self, key: str) -> bool:
+        """Make a key count as young again (see `delete`); False if it is not there."""
 
     def load(self, key: str) -> Stored | None:
         """Return a swappable value with its version, or None."""
@@ -102,8 +112,14 @@ class Storage(Protocol):
     def list(self, prefix: str) -> Iterator[str]:
         """Yield the keys that start with the folder `prefix`, sorted."""
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names of the folders directly in the folder `prefix`, sorted."""
+
     def delete(self, key: str, *, unless_younger_s: float = 0.0) -> bool:
         """Remove a key; False if it is not there, or younger than `unless_younger_s`."""
+
+    def clean(self, *, older_than_s: float) -> int:
+        """Remove what writers that died left half written; returns how many."""
 
 
 class Serializer(Protocol):
@@ -117,8 +133,12 @@ class Serializer(Protocol):
     def accepts(self, value: object) -> bool:
         """Say whether `dump` keeps everything about this value. Must not import a library."""
 
-    def dump(self, value: object) -> tuple[bytes, Sequence[Buffer]]:
-        """Return the head and the buffers. Buffers alias the value where they can."""
+    def dump(self, value: object) -> tuple[bytes, Sequence[Buffer | Sequence[Buffer]]]:
+        """Return the head and the buffers. Buffers alias the value where they can.
+
+        A buffer may come in pieces, so that nobody has to copy them together: a list of buffers
+        is stored, and loaded, as the one buffer that they make.
+        """
 
     def load(self, head: bytes, buffers: Sequence[memoryview]) -> object:
         """Build the value again; it may keep and alias the buffers."""
