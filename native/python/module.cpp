@@ -55,7 +55,9 @@ class Bytes {
     if (PyObject_GetBuffer(exporter.ptr(), &view_, PyBUF_SIMPLE) == 0) {
       return;
     }
-    if (PyErr_ExceptionMatches(PyExc_BufferError) == 0) {
+    // NumPy raises ValueError where the protocol asks for BufferError.
+    if (PyErr_ExceptionMatches(PyExc_BufferError) == 0 &&
+        PyErr_ExceptionMatches(PyExc_ValueError) == 0) {
       throw nb::python_error();
     }
     PyErr_Clear();
