@@ -1,1 +1,36 @@
-"""The metadata room."""
+"""The metadata index: which runs, tasks and tags there are, for quick questions.
+
+The store's records are the truth; this room only indexes them, so it can be thrown away and
+rebuilt (`flowkit store reindex`). Writing is idempotent, in any order, from many processes.
+
+* `index`: `Metadata`, the room's only door
+* `recording`: records to rows
+* `runs`, `tasks`: rows to answers
+* `rows`: the answers' types
+* `positions`: task keys as text that sorts
+* `liveness`: whether a run without an end still runs
+* `database`: one SQLite connection, its transactions and its errors
+* `migrations`: the schema, version by version
+"""
+
+from flowkit.metadata.index import Metadata
+from flowkit.metadata.rows import (
+    AttemptRow,
+    AttemptStatus,
+    FlowRow,
+    RunRow,
+    Snapshot,
+    StepRow,
+    TaskRow,
+)
+
+__all__ = [
+    "AttemptRow",
+    "AttemptStatus",
+    "FlowRow",
+    "Metadata",
+    "RunRow",
+    "Snapshot",
+    "StepRow",
+    "TaskRow",
+]

@@ -1,0 +1,207 @@
+"""One SQLite connection: its transactions, and its errors in flowkit's words.
+
+Writers from many processes wait for one another; readers never wait (write-ahead log). A commit
+survives a crash of the process; after a power cut the last ones may be gone, which the store's
+records give back.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flowkit.errors import Corrupt, MetadataError
+from flowkit.metadata.migrations import MIGRATIONS, migrate, schema_version
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+Answer = TypeVar("Answer")
+Rows = list[tuple[Any, ...]]
+
+MEMORY = ":memory:"
+WAIT_S = 60.0
+"""How long a writer waits for the others before it gives up."""
+
+# A connection inherited through fork is never closed here: closing it would drop locks and the
+# log that still belong to the parent. Keeping it referenced keeps the collector away from it.
+_inherited: list[Connection] = []
+
+
+class DamagedIndex(MetadataError):
+    """The index's file is no index, or its contents make no sense."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"the metadata index `{path}` is damaged: {reason}",
+            hint="rebuild it from the store: `flowkit store reindex`",
+        )
+
+
+class Database:
+    """A connection shared by the threads of a process, reopened in a forked child."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
+        self._connection: Connection | None = None
+        with self._translated():
+            self._connection = _connect(path)
+
+    def close(self) -> None:
+        """Release the file. May be called twice."""
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._pid != os.getpid():
+            _inherited.append(connection)
+            return
+        with self._translated():
+            connection.close()
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Enter a transaction that is alone in writing; it is undone if the block raises."""
+        with self._entered() as connection:
+            # Taking the write lock first means that a transaction never fails half way because
+            # another process wrote in between.
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+
+    def read(
+        self, sql: str, parameters: Sequence[object], answer: Callable[[Rows], Answer]
+    ) -> Answer:
+        """Run one query and return `answer(rows)`.
+
+        Raises MetadataError, also if `answer` finds that the rows make no sense.
+        """
+        with self._entered() as connection:
+            rows = connection.execute(sql, parameters).fetchall()
+        return self.answered(rows, answer)
+
+    def answered(self, rows: Rows, answer: Callable[[Rows], Answer]) -> Answer:
+        """Return `answer(rows)`; what it cannot understand is damage. Raises MetadataError."""
+        try:
+            return answer(rows)
+        except (ValueError, TypeError, Corrupt) as error:
+            raise DamagedIndex(self._path, str(error)) from error
+
+    @contextmanager
+    def _entered(self) -> Iterator[Connection]:
+        if self._pid != os.getpid():
+            self._reopen()
+        with self._lock, self._translated():
+            if self._connection is None:
+                raise MetadataError(
+                    f"the metadata index `{self._path}` is closed", hint="open it again"
+                )
+            yield self._connection
+
+    def _reopen(self) -> None:
+        """Leave the parent's connection, and its lock with whoever held it, alone."""
+        if self._path == MEMORY:
+            raise MetadataError(
+                "an index in memory cannot be used in a forked process",
+                hint="open the index from a file",
+            )
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
+        if self._connection is not None:
+            _inherited.append(self._connection)
+            with self._translated():
+                self._connection = _connect(self._path)
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        import sqlite3
+
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise _translate(self._path, error) from error
+
+
+def _connect(path: str) -> Connection:
+    """Open the file, and bring its schema up to date. sqlite3's own errors pass through."""
+    import sqlite3
+
+    if path != MEMORY:
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MetadataError(
+                f"the folder of the metadata index `{path}` cannot be made: {error.strerror}",
+                hint="set `FLOWKIT_METADATA` to a path that you may write to",
+            ) from error
+    connection = sqlite3.connect(
+        path, timeout=WAIT_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _use_write_ahead_log(connection)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if not _is_current(connection):
+            connection.execute("BEGIN IMMEDIATE")
+            migrate(connection)
+            connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _use_write_ahead_log(connection: Connection) -> None:
+    """Switch the log on; it stays on in the file.
+
+    SQLite does not wait for the lock of this switch, so processes that open a new file at the
+    same time must try again.
+    """
+    import sqlite3
+
+    give_up_at = time.monotonic() + WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.005)
+        else:
+            return
+
+
+def _is_current(connection: Connection) -> bool:
+    """Say whether the schema needs no migration, without taking the write lock."""
+    made = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'schema_version'")
+    return made.fetchone() is not None and schema_version(connection) == len(MIGRATIONS)
+
+
+def _translate(path: str, error: Exception) -> MetadataError:
+    # Extended names such as SQLITE_IOERR_READ begin with the plain one.
+    name = str(getattr(error, "sqlite_errorname", ""))
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return MetadataError(
+            f"the metadata index `{path}` was locked by another process for {WAIT_S:.0f} s",
+            hint=f"see which process holds it: `fuser {path}`",
+        )
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+        return MetadataError(
+            f"the metadata index `{path}` cannot be read or written: {error}",
+            hint="check the disk: `df -h`",
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
+        return MetadataError(
+            f"the metadata index `{path}` cannot be opened for writing: {error}",
+            hint="make the file and its folder writable, or set `FLOWKIT_METADATA`",
+        )
+    return DamagedIndex(path, str(error))

@@ -1,0 +1,210 @@
+"""The index of runs: the room's only door."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+from flowkit.metadata import recording, runs, tasks
+from flowkit.metadata.database import MEMORY, DamagedIndex, Database
+from flowkit.metadata.positions import candidates
+from flowkit.metadata.rows import (
+    AttemptRow,
+    AttemptStatus,
+    FlowRow,
+    RunRow,
+    Snapshot,
+    StepRow,
+    TaskRow,
+)
+from flowkit.metadata.runs import RunFilter
+from flowkit.metadata.tasks import TaskFilter
+from flowkit.records import Clone, Clones, RunEnd, RunRecord, RunStatus
+from flowkit.values import Attempt, Digest, RunId, TaskKey, TaskResult
+
+
+class Metadata:
+    """Answers questions about runs, from rows that the store's records fill.
+
+    Many threads may share one; many processes may open the same file, and a forked child may go
+    on with its parent's. Every method raises MetadataError if the file cannot be used.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: str) -> Metadata:
+        """Open the index at `path`, or make it; `:memory:` is one of the process's own."""
+        return cls(Database(path))
+
+    @classmethod
+    def open_empty(cls, path: str) -> Metadata:
+        """Open an index without rows in place of what is there, even if that is damaged."""
+        try:
+            index = cls.open(path)
+            index.clear()
+        except DamagedIndex:
+            if path != MEMORY:
+                for file in (path, f"{path}-wal", f"{path}-shm"):
+                    with suppress(FileNotFoundError):
+                        Path(file).unlink()
+            index = cls.open(path)
+        return index
+
+    def close(self) -> None:
+        """Release the file. May be called twice."""
+        self._database.close()
+
+    def record_run(self, record: RunRecord) -> None:
+        """Note that a run began."""
+        with self._database.writing() as connection:
+            recording.insert_run(connection, record)
+
+    def record_started(self, run: RunId, attempts: Sequence[Attempt], at: datetime) -> None:
+        """Note that attempts run. Passing knowledge: their results, or the run's end, end it."""
+        with self._database.writing() as connection:
+            recording.insert_started(connection, run, attempts, at)
+
+    def record_results(self, run: RunId, results: Sequence[TaskResult]) -> None:
+        """Note how attempts ended, all in one transaction."""
+        with self._database.writing() as connection:
+            recording.insert_results(connection, run, results)
+
+    def record_clones(self, clones: Clones) -> None:
+        """Note which tasks of earlier runs stand for the run's own."""
+        with self._database.writing() as connection:
+            recording.insert_clones(connection, clones)
+
+    def record_end(self, end: RunEnd) -> None:
+        """Note that a run ended."""
+        with self._database.writing() as connection:
+            recording.insert_end(connection, end)
+
+    def record_tags(self, run: RunId, tags: Sequence[str]) -> None:
+        """Note the user's tags as they are now, in place of those noted before."""
+        with self._database.writing() as connection:
+            recording.replace_tags(connection, run, tags)
+
+    def heartbeat(self, run: RunId, at: datetime) -> None:
+        """Note that this process drives the run and lives."""
+        host, pid = socket.gethostname(), os.getpid()
+        with self._database.writing() as connection:
+            recording.insert_heartbeat(connection, run, at, host=host, pid=pid)
+
+    def forget_run(self, run: RunId) -> None:
+        """Remove all that is known of a run."""
+        with self._database.writing() as connection:
+            recording.delete_run(connection, run)
+
+    def clear(self) -> None:
+        """Remove everything."""
+        with self._database.writing() as connection:
+            recording.delete_all(connection)
+
+    def flows(self) -> list[FlowRow]:
+        """Return the flows that have runs, by name."""
+        return runs.read_flows(self._database)
+
+    def runs(
+        self,
+        flow: str | None = None,
+        *,
+        tags: Sequence[str] = (),
+        status: RunStatus | None = None,
+        user: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        before: RunId | None = None,
+    ) -> list[RunRow]:
+        """Return runs, newest first. For the next page, pass the last run as `before`.
+
+        Args:
+            tags: all of which, user's or system's, the run must have.
+            since: the earliest start, included.
+            until: the latest start, not included.
+        """
+        wanted = RunFilter(
+            flow=flow,
+            tags=tags,
+            status=status,
+            user=user,
+            since=since,
+            until=until,
+            before=before,
+        )
+        return runs.read_runs(self._database, wanted, limit=limit)
+
+    def run(self, run: RunId) -> RunRow | None:
+        """Return one run, or None."""
+        found = runs.read_runs(self._database, RunFilter(flow=run.flow, run=run.id), limit=None)
+        return found[0] if found else None
+
+    def latest_run(
+        self, flow: str, *, tags: Sequence[str] = (), status: RunStatus | None = None
+    ) -> RunRow | None:
+        """Return the flow's newest run that matches, or None."""
+        found = self.runs(flow, tags=tags, status=status, limit=1)
+        return found[0] if found else None
+
+    def steps(self, run: RunId) -> list[StepRow]:
+        """Return the run's steps that have tasks: clones first, then in order of first start."""
+        return tasks.read_steps(self._database, run)
+
+    def tasks(
+        self,
+        run: RunId,
+        step: str | None = None,
+        *,
+        under: tuple[int, ...] = (),
+        status: AttemptStatus | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[TaskRow]:
+        """Return the latest attempt of each task, in the order of their keys.
+
+        Args:
+            under: how the indexes of the tasks' paths start.
+            status: that of the latest attempt.
+        """
+        wanted = TaskFilter(run=run, step=step, under=under, status=status)
+        return tasks.read_tasks(self._database, wanted, limit=limit, offset=offset)
+
+    def task(self, run: RunId, key: TaskKey) -> TaskRow | None:
+        """Return a task's latest attempt, or None."""
+        wanted = TaskFilter(run=run, step=key.step, keys=(key,))
+        found = tasks.read_tasks(self._database, wanted, limit=1, offset=0)
+        return found[0] if found else None
+
+    def find_task(self, run: RunId, step: str, task_id: str) -> TaskRow | None:
+        """Return the latest attempt of the task with this id as text, or None."""
+        keys = tuple(candidates(step, task_id))
+        if not keys:
+            return None
+        wanted = TaskFilter(run=run, step=step, keys=keys)
+        found = tasks.read_tasks(self._database, wanted, limit=1, offset=0)
+        return found[0] if found else None
+
+    def attempts(self, run: RunId, key: TaskKey) -> list[AttemptRow]:
+        """Return all attempts of a task, first one first."""
+        return tasks.read_attempts(self._database, run, key)
+
+    def finished(self, run: RunId) -> dict[TaskKey, Clone]:
+        """Return each task that succeeded, as the clone that a resume would make of it."""
+        return tasks.read_finished(self._database, run)
+
+    def previous_manifest(self, flow: str, before_run: RunId, key: TaskKey) -> Digest | None:
+        """Return the same task's manifest in the latest earlier run that has one, or None.
+
+        Only the 32 runs before are searched: whoever misses stores a little more.
+        """
+        return tasks.read_previous_manifest(self._database, flow, before_run, key)
+
+    def snapshot(self) -> Snapshot:
+        """Return all rows that can be rebuilt from the store: equal indexes, equal snapshots."""
+        return runs.read_snapshot(self._database)

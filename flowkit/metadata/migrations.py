@@ -1,0 +1,88 @@
+"""The index's schema, version by version.
+
+A migration is never edited once released; the next one changes what it made. Plain SQL that
+PostgreSQL understands too: text, whole and real numbers; times are microseconds since 1970, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from flowkit.errors import MetadataError
+
+if TYPE_CHECKING:
+    from sqlite3 import Connection
+
+
+def first(connection: Connection) -> None:
+    """Make the tables."""
+    for statement in (
+        """CREATE TABLE runs (
+            flow TEXT NOT NULL, run TEXT NOT NULL, started_at BIGINT NOT NULL,
+            user_name TEXT NOT NULL, origin TEXT, parameters TEXT NOT NULL,
+            start_step TEXT NOT NULL, end_step TEXT NOT NULL,
+            host TEXT NOT NULL, pid BIGINT NOT NULL,
+            flowkit_version TEXT NOT NULL, python_version TEXT NOT NULL,
+            PRIMARY KEY (flow, run))""",
+        "CREATE INDEX runs_of_flow_by_start ON runs (flow, started_at)",
+        "CREATE INDEX runs_by_start ON runs (started_at)",
+        """CREATE TABLE run_steps (
+            flow TEXT NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, place INTEGER NOT NULL,
+            PRIMARY KEY (flow, run, step))""",
+        """CREATE TABLE run_ends (
+            flow TEXT NOT NULL, run TEXT NOT NULL, status TEXT NOT NULL,
+            finished_at BIGINT NOT NULL, failed TEXT NOT NULL, failure TEXT,
+            PRIMARY KEY (flow, run))""",
+        """CREATE TABLE run_tags (
+            flow TEXT NOT NULL, run TEXT NOT NULL, is_system INTEGER NOT NULL, tag TEXT NOT NULL,
+            PRIMARY KEY (flow, run, is_system, tag))""",
+        "CREATE INDEX run_tags_by_tag ON run_tags (tag, flow, run)",
+        # Marks runs whose tags came from `record_tags`: those at the start no longer count.
+        """CREATE TABLE changed_tags (
+            flow TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (flow, run))""",
+        """CREATE TABLE heartbeats (
+            flow TEXT NOT NULL, run TEXT NOT NULL, seen_at BIGINT NOT NULL,
+            host TEXT NOT NULL, pid BIGINT NOT NULL, PRIMARY KEY (flow, run))""",
+        # The key's order is the order of listings, and finds a task's later attempts.
+        """CREATE TABLE attempts (
+            flow TEXT NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, position TEXT NOT NULL,
+            attempt INTEGER NOT NULL, task_id TEXT NOT NULL, status TEXT NOT NULL,
+            started_at BIGINT, finished_at BIGINT,
+            manifest TEXT, width BIGINT, choice TEXT, failure TEXT, caught TEXT, origin TEXT,
+            host TEXT NOT NULL, pid BIGINT NOT NULL,
+            cpu_s DOUBLE PRECISION NOT NULL, peak_memory_bytes BIGINT NOT NULL,
+            PRIMARY KEY (flow, run, step, position, attempt))""",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (first,)
+"""In order: number N makes version N of version N - 1; version 0 is an empty database."""
+
+
+def migrate(connection: Connection) -> None:
+    """Bring the schema to the newest version, inside the caller's write transaction.
+
+    Raises MetadataError if a newer flowkit made it.
+    """
+    connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL)")
+    found = schema_version(connection)
+    if found == 0:
+        connection.execute("INSERT INTO schema_version (version) VALUES (0)")
+    for version, migration in enumerate(MIGRATIONS[found:], start=found + 1):
+        migration(connection)
+        connection.execute("UPDATE schema_version SET version = ?", (version,))
+
+
+def schema_version(connection: Connection) -> int:
+    """Return the schema's version, 0 if it has none yet. Raises MetadataError if it is too new."""
+    row = connection.execute("SELECT version FROM schema_version").fetchone()
+    found = int(row[0]) if row else 0
+    if found > len(MIGRATIONS):
+        raise MetadataError(
+            f"the metadata index has version {found}, "
+            f"and this flowkit knows versions up to {len(MIGRATIONS)}",
+            hint="upgrade flowkit: `pip install --upgrade flowkit`",
+        )
+    return found

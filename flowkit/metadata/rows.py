@@ -1,0 +1,105 @@
+"""What the index answers with: frozen rows, times in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from flowkit.records import RunStatus
+from flowkit.values import Attempt, Digest, Failure, Outcome, RunId, TaskKey
+
+AttemptStatus = Literal["running", "succeeded", "failed", "lost"]
+"""`lost`: it was running when its run's driver died."""
+
+Snapshot = Mapping[str, tuple[tuple[object, ...], ...]]
+"""Table names to sorted rows; equal snapshots mean equal indexes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowRow:
+    """A flow that has runs: how many, and when the first and the latest began."""
+
+    name: str
+    runs: int
+    first_started_at: datetime
+    last_started_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRow:
+    """A run. `tags` are the user's, sorted; `system_tags` flowkit's own.
+
+    `finished_at` is None until the run has ended. `parameters` is the manifest with the run's
+    parameters and constants. `failed` and `failure` tell of a run that ended badly.
+    """
+
+    run: RunId
+    status: RunStatus
+    started_at: datetime
+    finished_at: datetime | None
+    user: str
+    tags: tuple[str, ...]
+    system_tags: tuple[str, ...]
+    origin: RunId | None
+    parameters: Digest
+    start_step: str
+    end_step: str
+    host: str
+    pid: int
+    flowkit_version: str
+    python_version: str
+    failed: tuple[TaskKey, ...]
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """A step's tasks in one run, counted by how the latest attempt of each stands.
+
+    `total` counts all; `cloned` ones are among the `succeeded`. `started_at` is the first start
+    of any attempt, `finished_at` the latest end; both None while only clones are there.
+    """
+
+    step: str
+    total: int
+    succeeded: int
+    failed: int
+    running: int
+    lost: int
+    cloned: int
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRow:
+    """One attempt at a task, or the clone that stands for the task.
+
+    A clone has an `origin`: the run that computed it, where `attempt` has the same number; its
+    times, host and costs are the origin's to tell. `cpu_s` is seconds of CPU.
+    """
+
+    run: RunId
+    attempt: Attempt
+    status: AttemptStatus
+    started_at: datetime | None
+    finished_at: datetime | None
+    outcome: Outcome | None
+    failure: Failure | None
+    caught: Failure | None
+    origin: RunId | None
+    host: str
+    pid: int
+    cpu_s: float
+    peak_memory_bytes: int
+
+    @property
+    def key(self) -> TaskKey:
+        """The task's key."""
+        return self.attempt.key
+
+
+TaskRow = AttemptRow
+"""A task as the index tells of it: its latest attempt."""

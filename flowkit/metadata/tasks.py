@@ -1,0 +1,183 @@
+"""Rows to answers about a run's steps, tasks and attempts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flowkit.metadata.database import Database, Rows
+from flowkit.metadata.positions import below, key_at, position
+from flowkit.metadata.rows import AttemptRow, AttemptStatus, StepRow
+from flowkit.metadata.runs import RunFilter, read_runs, run_named, time_of
+from flowkit.records import Clone
+from flowkit.values import Attempt, Digest, Failure, Outcome, RunId, TaskKey
+from flowkit.wire import decode
+
+LOOKBACK_RUNS = 32
+"""How many earlier runs are searched for the same task, so that a miss stays cheap."""
+
+_COLUMNS = """a.step, a.position, a.attempt, a.status, a.started_at, a.finished_at, a.manifest,
+    a.width, a.choice, a.failure, a.caught, a.origin, a.host, a.pid, a.cpu_s,
+    a.peak_memory_bytes"""
+_HAS_LATER = """EXISTS (SELECT 1 FROM attempts b WHERE b.flow = a.flow AND b.run = a.run
+    AND b.step = a.step AND b.position = a.position AND b.attempt > a.attempt)"""
+
+_STEPS = f"""SELECT n.step,
+    SUM(n.latest),
+    SUM(CASE WHEN n.latest = 1 AND n.status = 'succeeded' THEN 1 ELSE 0 END),
+    SUM(CASE WHEN n.latest = 1 AND n.status = 'failed' THEN 1 ELSE 0 END),
+    SUM(CASE WHEN n.latest = 1 AND n.status = 'running' THEN 1 ELSE 0 END),
+    SUM(CASE WHEN n.origin IS NULL THEN 0 ELSE 1 END),
+    MIN(n.started_at), MAX(n.finished_at), MIN(s.place)
+    FROM (SELECT a.flow, a.run, a.step, a.status, a.origin, a.started_at, a.finished_at,
+        CASE WHEN {_HAS_LATER} THEN 0 ELSE 1 END AS latest
+        FROM attempts a WHERE a.flow = ? AND a.run = ?) n
+    LEFT JOIN run_steps s ON s.flow = n.flow AND s.run = n.run AND s.step = n.step
+    GROUP BY n.step
+    ORDER BY COALESCE(MIN(n.started_at), 0), MIN(s.place), n.step"""
+
+_FINISHED = """SELECT step, position, attempt, manifest, width, choice, origin FROM attempts
+    WHERE flow = ? AND run = ? AND status = 'succeeded'"""
+
+_PREVIOUS = """SELECT a.manifest FROM
+    (SELECT r.flow, r.run, r.started_at FROM runs r WHERE r.flow = ? AND r.started_at <
+        (SELECT c.started_at FROM runs c WHERE c.flow = ? AND c.run = ?)
+    ORDER BY r.started_at DESC LIMIT ?) r
+    JOIN attempts a ON a.flow = r.flow AND a.run = r.run AND a.step = ? AND a.position = ?
+    WHERE a.manifest IS NOT NULL
+    ORDER BY r.started_at DESC, a.attempt DESC LIMIT 1"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFilter:
+    """Which tasks of a run are asked for; `under`: how the indexes of their paths start."""
+
+    run: RunId
+    step: str | None = None
+    keys: tuple[TaskKey, ...] = ()
+    under: tuple[int, ...] = ()
+    status: AttemptStatus | None = None
+
+
+def read_steps(database: Database, run: RunId) -> list[StepRow]:
+    """Return the steps that have tasks: cloned ones first, then in order of first start."""
+    rows = database.read(_STEPS, (run.flow, run.id), list)
+    is_lost = any(row[4] for row in rows) and not _is_running(database, run)
+    return [
+        StepRow(
+            step=step,
+            total=total,
+            succeeded=succeeded,
+            failed=failed,
+            running=0 if is_lost else running,
+            lost=running if is_lost else 0,
+            cloned=cloned,
+            started_at=None if started_at is None else time_of(started_at),
+            finished_at=None if finished_at is None else time_of(finished_at),
+        )
+        for step, total, succeeded, failed, running, cloned, started_at, finished_at, _ in rows
+    ]
+
+
+def read_tasks(
+    database: Database, wanted: TaskFilter, *, limit: int | None, offset: int
+) -> list[AttemptRow]:
+    """Return the latest attempt of each task that matches, in the order of their keys."""
+    if wanted.status in ("running", "lost"):
+        alive = _is_running(database, wanted.run)
+        if alive != (wanted.status == "running"):
+            return []
+    conditions, parameters = _conditions(wanted)
+    sql = f"""SELECT {_COLUMNS} FROM attempts a
+        WHERE {" AND ".join(conditions)} AND NOT {_HAS_LATER}
+        ORDER BY a.step, a.position, a.attempt"""
+    if limit is not None or offset:
+        sql += " LIMIT ? OFFSET ?"
+        parameters += [2**62 if limit is None else limit, offset]
+    return _read_attempts(database, wanted.run, (sql, parameters))
+
+
+def read_attempts(database: Database, run: RunId, key: TaskKey) -> list[AttemptRow]:
+    """Return all attempts of a task, first one first."""
+    sql = f"""SELECT {_COLUMNS} FROM attempts a WHERE a.flow = ? AND a.run = ? AND a.step = ?
+        AND a.position = ? ORDER BY a.attempt"""
+    return _read_attempts(database, run, (sql, [run.flow, run.id, key.step, position(key)]))
+
+
+def read_finished(database: Database, run: RunId) -> dict[TaskKey, Clone]:
+    """Return what a resume may clone: each task that succeeded, with the run that computed it."""
+    return database.read(_FINISHED, (run.flow, run.id), lambda rows: _clones(run, rows))
+
+
+def read_previous_manifest(
+    database: Database, flow: str, before_run: RunId, key: TaskKey
+) -> Digest | None:
+    """Return the task's manifest in the latest run before `before_run` that has one."""
+    parameters = (flow, before_run.flow, before_run.id, LOOKBACK_RUNS, key.step, position(key))
+    return database.read(
+        _PREVIOUS, parameters, lambda rows: Digest.parse(rows[0][0]) if rows else None
+    )
+
+
+def _is_running(database: Database, run: RunId) -> bool:
+    found = read_runs(database, RunFilter(flow=run.flow, run=run.id), limit=1)
+    return bool(found) and found[0].status == "running"
+
+
+def _conditions(wanted: TaskFilter) -> tuple[list[str], list[object]]:
+    conditions = ["a.flow = ?", "a.run = ?"]
+    parameters: list[object] = [wanted.run.flow, wanted.run.id]
+    if wanted.step is not None:
+        conditions.append("a.step = ?")
+        parameters.append(wanted.step)
+    if wanted.keys:
+        conditions.append(f"a.position IN ({', '.join('?' * len(wanted.keys))})")
+        parameters += [position(key) for key in wanted.keys]
+    if wanted.under:
+        conditions.append("a.position >= ? AND a.position < ?")
+        parameters += below(wanted.under)
+    if wanted.status is not None:
+        conditions.append("a.status = ?")
+        parameters.append("running" if wanted.status == "lost" else wanted.status)
+    return conditions, parameters
+
+
+def _read_attempts(
+    database: Database, run: RunId, query: tuple[str, list[object]]
+) -> list[AttemptRow]:
+    sql, parameters = query
+    rows = database.read(sql, parameters, list)
+    # What was running when the driver died is lost; asking is worth a query only then.
+    is_lost = any(row[3] == "running" for row in rows) and not _is_running(database, run)
+    return database.answered(rows, lambda rows: [_attempt_row(run, row, is_lost) for row in rows])
+
+
+def _attempt_row(run: RunId, row: tuple[Any, ...], is_lost: bool) -> AttemptRow:
+    manifest, failure, caught, origin = row[6], row[9], row[10], row[11]
+    return AttemptRow(
+        run=run,
+        attempt=Attempt(key_at(row[0], row[1]), row[2]),
+        status="lost" if is_lost and row[3] == "running" else row[3],
+        started_at=None if row[4] is None else time_of(row[4]),
+        finished_at=None if row[5] is None else time_of(row[5]),
+        outcome=Outcome(manifest=Digest.parse(manifest), width=row[7], choice=row[8])
+        if manifest
+        else None,
+        failure=decode(Failure, failure.encode(), name="failure") if failure else None,
+        caught=decode(Failure, caught.encode(), name="caught") if caught else None,
+        origin=run_named(origin) if origin else None,
+        host=row[12],
+        pid=row[13],
+        cpu_s=row[14],
+        peak_memory_bytes=row[15],
+    )
+
+
+def _clones(run: RunId, rows: Rows) -> dict[TaskKey, Clone]:
+    origins = {text: run_named(text) if text else run for text in {row[6] for row in rows}}
+    clones = {}
+    for step, place, attempt, manifest, width, choice, origin in rows:
+        key = key_at(step, place)
+        outcome = Outcome(manifest=Digest.parse(manifest), width=width, choice=choice)
+        clones[key] = Clone(key=key, origin=origins[origin], attempt=attempt, outcome=outcome)
+    return clones
