@@ -138,3 +138,15 @@ class FlowkitBug(FlowkitError):
             f"this is a bug in flowkit: {message}",
             hint="please report it with the run id and this message",
         )
+
+
+class StepTimedOut(StepRaised):
+    """A step took longer than its `@timeout` allows; raised inside the step."""
+
+    retryable = True
+
+    def __init__(self, *, step: str, limit_s: float) -> None:
+        super().__init__(
+            f"step `{step}` took longer than its limit of {limit_s:g} s",
+            hint="raise the limit in `@timeout`, or let the step do less",
+        )

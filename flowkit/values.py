@@ -237,18 +237,33 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreAddress:
+    """Where a store is, and how to write to it and read from it.
+
+    `sync`: what is committed is on the disk before it counts. `verify`: check the digests of
+    mapped objects too (`always`), or of fetched ones only.
+    """
+
+    url: str
+    sync: bool = True
+    verify: Literal["fetched", "always"] = "fetched"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
     """All that a worker needs to run one attempt: no pickles, no secrets."""
 
     run: RunId
     attempt: Attempt
     flow_file: str
-    store: str
+    store: StoreAddress
     parameters: Digest
     inputs: Digests
     input_steps: tuple[str, ...]
     """Step names of the inputs: one for all of them, or one each."""
     frames: tuple[Frame, ...] = ()
+    joined: Frame | None = None
+    """The foreach that a join closes, with index 0; None for other steps and joined branches."""
     last_attempt: bool = True
     """No retry will follow, so `@catch` applies to what this attempt raises."""
     fallback: Failure | None = None

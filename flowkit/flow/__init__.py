@@ -1,1 +1,72 @@
-"""The flow room."""
+"""What users write, and how it is read.
+
+`spec`: FlowSpec and what its objects do in a step. `decorators`: step and the policies.
+`parameters`, `include_file`: values given when a run starts. `reading`: class to description.
+`current`: facts about the running task. `task_state`, `inputs`, `merge`, `caught`: what a step
+works with while it runs.
+"""
+
+from flowkit.flow.caught import CaughtFailure
+from flowkit.flow.current import Current, CurrentTask, current
+from flowkit.flow.decorators import (
+    StepMark,
+    apply_with,
+    catch,
+    concurrency,
+    environment,
+    resources,
+    retry,
+    step,
+    timeout,
+)
+from flowkit.flow.include_file import IncludeFile
+from flowkit.flow.inputs import Inputs
+from flowkit.flow.merge import (
+    MergeFailed,
+    MissingInMergeArtifactsException,
+    UnhandledInMergeArtifactsException,
+)
+from flowkit.flow.parameters import (
+    JSONType,
+    Parameter,
+    ParameterContext,
+    bind_parameters,
+    constants_of,
+)
+from flowkit.flow.reading import choose_flow, describe_flow, find_flows
+from flowkit.flow.spec import FlowSpec, assigned, open_flow
+from flowkit.flow.task_state import TaskState, Transition
+
+__all__ = [
+    "CaughtFailure",
+    "Current",
+    "CurrentTask",
+    "FlowSpec",
+    "IncludeFile",
+    "Inputs",
+    "JSONType",
+    "MergeFailed",
+    "MissingInMergeArtifactsException",
+    "Parameter",
+    "ParameterContext",
+    "StepMark",
+    "TaskState",
+    "Transition",
+    "UnhandledInMergeArtifactsException",
+    "apply_with",
+    "assigned",
+    "bind_parameters",
+    "catch",
+    "choose_flow",
+    "concurrency",
+    "constants_of",
+    "current",
+    "describe_flow",
+    "environment",
+    "find_flows",
+    "open_flow",
+    "resources",
+    "retry",
+    "step",
+    "timeout",
+]

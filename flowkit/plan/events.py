@@ -8,6 +8,9 @@ from typing import Literal
 
 from flowkit.values import Attempt, Digest, Digests, Frame, Outcome, TaskKey
 
+PARAMETERS_STEP = "_parameters"
+"""The name under which the run's parameters are the input of the start step."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
@@ -57,13 +60,14 @@ class StartTask:
     """Start an attempt. `fallback`: no user code, `@catch` stands in for a process that died.
 
     `inputs` are manifests in split order, one for a step that is no join. `input_steps` names the
-    step of each, or one name for all.
+    step of each, or one name for all; the start's is `PARAMETERS_STEP`. `joined` is the foreach that a join closes, with index 0.
     """
 
     attempt: Attempt
     inputs: Digests
     input_steps: tuple[str, ...]
     frames: tuple[Frame, ...] = ()
+    joined: Frame | None = None
     last_attempt: bool = True
     fallback: bool = False
 

@@ -1,1 +1,52 @@
-"""The worker room."""
+"""Running one attempt and committing one result, in whatever process.
+
+`attempt`: `run_attempt`, the one entry for every way of running. `loading`: the user's module.
+`binding`: parameters to artifacts. `zygote`: the process that imports once and forks. `messages`:
+what it and its driver say. `output`: what a step prints. `guards`, `randomness`, `failure`: what
+surrounds a step. `__main__`: the processes' entry.
+"""
+
+from flowkit.worker.attempt import run_attempt
+from flowkit.worker.binding import bind, rebind
+from flowkit.worker.failure import failure_of
+from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow, module_name
+from flowkit.worker.messages import (
+    Bind,
+    Bound,
+    Cancel,
+    Channel,
+    Described,
+    Exited,
+    Message,
+    Redescribe,
+    Refused,
+    Started,
+    Submit,
+    send,
+)
+from flowkit.worker.output import Line, LineReader
+
+__all__ = [
+    "Bind",
+    "Bound",
+    "Cancel",
+    "Channel",
+    "Described",
+    "Exited",
+    "FlowNotImportable",
+    "Line",
+    "LineReader",
+    "LoadedFlow",
+    "Message",
+    "Redescribe",
+    "Refused",
+    "Started",
+    "Submit",
+    "bind",
+    "failure_of",
+    "load_flow",
+    "module_name",
+    "rebind",
+    "run_attempt",
+    "send",
+]

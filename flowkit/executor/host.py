@@ -1,0 +1,230 @@
+"""Hosts of a flow: what knows the user's code on behalf of a driver that never imports it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn, Protocol
+
+import flowkit.worker
+from flowkit.errors import ExecutorError, FlowInvalid, FlowkitBug, FlowkitError, UsageError
+from flowkit.graph import FlowDescription, FlowFaults
+from flowkit.store import Store
+from flowkit.values import Digest, StoreAddress
+from flowkit.worker import (
+    Bind,
+    Bound,
+    Channel,
+    Described,
+    FlowNotImportable,
+    LoadedFlow,
+    Message,
+    Redescribe,
+    Refused,
+    bind,
+    load_flow,
+    rebind,
+    send,
+)
+
+Given = Mapping[str, str | list[str]]
+
+
+class FlowHost(Protocol):
+    """Imports a flow, describes it, and turns text into its parameters."""
+
+    description: FlowDescription
+
+    def bind(self, store: StoreAddress, given: Given, *, user: str) -> Digest:
+        """Convert and keep parameters; returns their manifest. Raises UsageError."""
+
+    def rebind(self, store: StoreAddress, earlier: Digest) -> Digest:
+        """Keep an earlier run's parameters with the flow's constants of today."""
+
+    def redescribe(self, description: FlowDescription) -> None:
+        """Run steps under other policies from now on."""
+
+    def close(self) -> None:
+        """End the host. May be called twice."""
+
+
+class InlineHost:
+    """The flow in this very process.
+
+    Raises:
+        FlowInvalid: the file cannot be imported, or the flow has faults.
+        UsageError: the file has several flows, or none.
+    """
+
+    def __init__(self, file: str, name: str | None) -> None:
+        self.loaded: LoadedFlow = load_flow(file, name)
+        self.description = self.loaded.description
+
+    def bind(self, store: StoreAddress, given: Given, *, user: str) -> Digest:
+        """Convert and keep parameters; returns their manifest. Raises UsageError."""
+        return bind(self.loaded, _open(store), given, user=user)
+
+    def rebind(self, store: StoreAddress, earlier: Digest) -> Digest:
+        """Keep an earlier run's parameters with the flow's constants of today."""
+        return rebind(self.loaded, _open(store), earlier)
+
+    def redescribe(self, description: FlowDescription) -> None:
+        """Run steps under other policies from now on."""
+        self.description = description
+        self.loaded = self.loaded.with_description(description)
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+class ZygoteHost:
+    """The flow in a process of its own, which can fork attempts.
+
+    Raises:
+        FlowInvalid: the file cannot be imported, or the flow has faults.
+        UsageError: the file has several flows, or none.
+        ExecutorError: the process could not be started.
+    """
+
+    def __init__(self, file: str, name: str | None) -> None:
+        self._file, self._name = file, name
+        self._start()
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        entry = os.path.join(os.path.dirname(flowkit.worker.__file__), "__main__.py")
+        name = [self._name] if self._name else []
+        command = [sys.executable, "-u", "-P", entry, "zygote", str(theirs.fileno()), self._file]
+        try:
+            self._process = subprocess.Popen(
+                [*command, *name],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=_talk(),
+                # Ctrl-C at the terminal is for the driver: it decides what stops and how.
+                start_new_session=True,
+            )
+        except OSError as error:
+            ours.close()
+            raise ExecutorError(
+                f"no process could be started: {error.strerror}",
+                hint="look at the limits of processes and memory of this machine",
+            ) from error
+        finally:
+            theirs.close()
+        self.channel = Channel(ours)
+        answer = self._answer()
+        if not isinstance(answer, Described):
+            raise FlowkitBug(f"a zygote began with {type(answer).__name__}")
+        self.description = answer.description
+
+    @property
+    def socket(self) -> socket.socket:
+        """The driver's end of the channel."""
+        return self.channel.socket
+
+    def bind(self, store: StoreAddress, given: Given, *, user: str) -> Digest:
+        """Convert and keep parameters; returns their manifest. Raises UsageError."""
+        return self._bound(Bind(store, user, given))
+
+    def rebind(self, store: StoreAddress, earlier: Digest) -> Digest:
+        """Keep an earlier run's parameters with the flow's constants of today."""
+        return self._bound(Bind(store, "", earlier=earlier))
+
+    def redescribe(self, description: FlowDescription) -> None:
+        """Run steps under other policies from now on."""
+        self.description = description
+        send(self.socket, Redescribe(description))
+
+    def restart(self) -> None:
+        """Start again after the process died, under the same policies."""
+        description = self.description
+        self.close()
+        self._start()
+        self.redescribe(description)
+
+    def close(self) -> None:
+        """Hang up; the process kills its children and ends. May be called twice."""
+        self.socket.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _bound(self, request: Bind) -> Digest:
+        send(self.socket, request)
+        answer = self._answer()
+        if not isinstance(answer, Bound):
+            raise FlowkitBug(f"a zygote answered {type(answer).__name__} to a binding")
+        return answer.parameters
+
+    def _answer(self) -> Message:
+        """Wait for the answer to a question; only one is open at a time, before any attempt."""
+        messages: Sequence[Message] = ()
+        while not messages:
+            messages = self.channel.receive()
+            if self.channel.closed:
+                self._explain_death()
+        (answer,) = messages
+        if isinstance(answer, Refused):
+            try:
+                _raise(self._file, answer)
+            finally:
+                if not hasattr(self, "description"):
+                    self.close()
+        return answer
+
+    def _explain_death(self) -> NoReturn:
+        status = self._process.wait()
+        self.socket.close()
+        raise FlowInvalid(
+            f"importing `{self._file}` ended the process: {told_status(status)}",
+            hint=f"`python {os.path.basename(self._file)}` should show the same",
+        )
+
+
+def told_status(status: int) -> str:
+    """Say in words how a process ended; negative numbers are signals.
+
+    >>> told_status(3), told_status(-11)
+    ('exit code 3', 'killed by SIGSEGV')
+    """
+    if status >= 0:
+        return f"exit code {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"killed by {name}"
+
+
+def _talk() -> int | None:
+    """Where import-time prints go: to stderr, since stdout is for a command's data."""
+    try:
+        return sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _open(address: StoreAddress) -> Store:
+    return Store.open(address.url, sync=address.sync, verify=address.verify)
+
+
+def _raise(file: str, refused: Refused) -> NoReturn:
+    """Raise again, in the driver, what the host's process refused with."""
+    failure = refused.failure
+    if refused.faults:
+        raise FlowFaults(refused.faults)
+    if failure.traceback and refused.exit_code == FlowInvalid.exit_code and failure.where:
+        raise FlowNotImportable(file, failure)
+    kinds = {UsageError.exit_code: UsageError, FlowInvalid.exit_code: FlowInvalid}
+    kind = kinds.get(refused.exit_code, ExecutorError)
+    error: FlowkitError = kind(failure.message, hint=failure.hint)
+    raise error

@@ -1,0 +1,128 @@
+"""`InlineExecutor`: attempts one after the other in this process, so that breakpoints work."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from flowkit.executor.host import InlineHost
+from flowkit.ports import Exit, Output
+from flowkit.store import Store
+from flowkit.values import Attempt, StoreAddress, TaskSpec
+from flowkit.worker import Line, LineReader, run_attempt
+
+
+Heard = Callable[[str, str], None]
+
+
+class InlineExecutor:
+    """Runs one attempt in each `wait`. What steps print is shown at once, and kept.
+
+    Only what goes through Python's `sys.stdout` and `sys.stderr` is kept.
+    """
+
+    echoes = True
+
+    def __init__(self, host: InlineHost) -> None:
+        self._host = host
+        self._waiting: deque[TaskSpec] = deque()
+        self._reports: list[Exit | Output] = []
+        self._stores: dict[StoreAddress, Store] = {}
+
+    def submit(self, spec: TaskSpec) -> None:
+        """Put an attempt in the queue."""
+        self._waiting.append(spec)
+
+    def cancel(self, attempt: Attempt, *, grace_s: float) -> None:
+        """Take an attempt out of the queue; one that runs cannot be stopped from here."""
+        for spec in list(self._waiting):
+            if spec.attempt == attempt:
+                self._waiting.remove(spec)
+                self._reports.append(Exit(attempt, "cancelled before it started"))
+
+    def reattach(self, attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+        """Return none: inline attempts end with their process."""
+        return ()
+
+    def wait(self, timeout_s: float) -> list[Exit | Output]:
+        """Run the next attempt and return what it printed and that it ended."""
+        if not self._reports and self._waiting:
+            self._run(self._waiting.popleft())
+        elif not self._reports and timeout_s > 0:
+            time.sleep(timeout_s)
+        reports, self._reports = self._reports, []
+        return reports
+
+    def close(self) -> None:
+        """Forget what was queued. May be called twice."""
+        self._waiting.clear()
+
+    def _run(self, spec: TaskSpec) -> None:
+        reader = LineReader()
+
+        def keep(lines: Iterator[Line]) -> None:
+            self._reports += [
+                Output(spec.attempt, one.stream, one.time_s, one.text) for one in lines
+            ]
+
+        def heard(stream: str, text: str) -> None:
+            named = "stdout" if stream == "stdout" else "stderr"
+            keep(reader.add(named, time.time(), text.encode("utf-8", "backslashreplace")))
+
+        try:
+            with _tee("stdout", heard), _tee("stderr", heard):
+                run_attempt(self._host.loaded, spec, self._store(spec.store))
+        finally:
+            # Also after Ctrl-C: the attempt has ended, and its runner has to learn of it.
+            keep(reader.finish())
+            self._reports.append(Exit(spec.attempt))
+
+    def _store(self, address: StoreAddress) -> Store:
+        if address not in self._stores:
+            store = Store.open(address.url, sync=address.sync, verify=address.verify)
+            self._stores[address] = store
+        return self._stores[address]
+
+
+class _Tee(io.TextIOBase):
+    """Shows text on a stream, and tells somebody of it."""
+
+    def __init__(self, stream: TextIO, name: str, heard: Heard) -> None:
+        self._stream, self._name, self._heard = stream, name, heard
+
+    def write(self, text: str) -> int:
+        self._heard(self._name, text)
+        self._stream.write(text)
+        self._stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def writable(self) -> bool:
+        return True
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
+
+@contextmanager
+def _tee(name: str, heard: Heard) -> Iterator[None]:
+    before = getattr(sys, name)
+    setattr(sys, name, _Tee(before, name, heard))
+    try:
+        yield
+    finally:
+        setattr(sys, name, before)

@@ -1,0 +1,138 @@
+"""`current`: what a step may ask about the task it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from flowkit.values import TaskSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentTask:
+    """The running task, set once per attempt by the worker."""
+
+    spec: TaskSpec
+    parameter_names: tuple[str, ...]
+    open_tempdir: Callable[[], str]
+
+
+class Current:
+    """Facts about the running task; outside a task, only `is_running_flow` answers.
+
+    >>> from flowkit import current
+    >>> current.is_running_flow
+    False
+    """
+
+    def __init__(self) -> None:
+        self._task: CurrentTask | None = None
+
+    def enter(self, task: CurrentTask | None) -> CurrentTask | None:
+        """Set the running task and return the one before; for workers only."""
+        before, self._task = self._task, task
+        return before
+
+    def _spec(self) -> TaskSpec:
+        if self._task is None:
+            raise AttributeError("no task is running: `current` answers inside a step")
+        return self._task.spec
+
+    @property
+    def is_running_flow(self) -> bool:
+        """Whether a task is running in this process."""
+        return self._task is not None
+
+    @property
+    def flow_name(self) -> str:
+        """The flow's name."""
+        return self._spec().run.flow
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, unique within the flow."""
+        return self._spec().run.id
+
+    @property
+    def step_name(self) -> str:
+        """The step's name."""
+        return self._spec().attempt.key.step
+
+    @property
+    def task_id(self) -> str:
+        """The task's id, unique within run and step."""
+        return self._spec().attempt.key.task_id
+
+    @property
+    def retry_count(self) -> int:
+        """How many attempts came before this one."""
+        return self._spec().attempt.number
+
+    @property
+    def origin_run_id(self) -> str | None:
+        """The run that this one resumes, or None."""
+        return self._spec().origin_run
+
+    @property
+    def pathspec(self) -> str:
+        """`Flow/run/step/task`."""
+        return f"{self._spec().run}/{self._spec().attempt.key}"
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace that the run belongs to."""
+        return self._spec().namespace
+
+    @property
+    def username(self) -> str:
+        """The user who started the run."""
+        return self._spec().user
+
+    @property
+    def tags(self) -> frozenset[str]:
+        """The run's tags as it started."""
+        return frozenset(self._spec().tags)
+
+    @property
+    def parameter_names(self) -> list[str]:
+        """The names of the flow's parameters."""
+        self._spec()
+        return list(self._task.parameter_names) if self._task else []
+
+    @property
+    def tempdir(self) -> str:
+        """A folder of this attempt's own, removed when it ends."""
+        self._spec()
+        return self._task.open_tempdir() if self._task else ""
+
+    @property
+    def run(self) -> Any:
+        """The run as a client object."""
+        spec = self._spec()
+        # By name: the client is a higher room, which flows know nothing of.
+        return import_module("flowkit.client").Run(str(spec.run), _namespace_check=False)
+
+    @property
+    def task(self) -> Any:
+        """The task as a client object."""
+        spec = self._spec()
+        client = import_module("flowkit.client")
+        return client.Task(self.pathspec, attempt=spec.attempt.number, _namespace_check=False)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a fact by name, or `default` if there is none."""
+        return getattr(self, name) if name in self else default
+
+    def __contains__(self, name: object) -> bool:
+        if not isinstance(name, str) or name.startswith("_"):
+            return False
+        known = isinstance(getattr(type(self), name, None), property)
+        return known and (self._task is not None or name == "is_running_flow")
+
+    def __repr__(self) -> str:
+        return f"<current: {self.pathspec if self._task else 'no task is running'}>"
+
+
+current = Current()

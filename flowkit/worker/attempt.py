@@ -1,0 +1,251 @@
+"""`run_attempt`: the one way in which a step is run, whatever started the process."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+
+from flowkit.errors import FlowkitBug, StepRaised
+from flowkit.flow import (
+    CaughtFailure,
+    CurrentTask,
+    FlowSpec,
+    Inputs,
+    TaskState,
+    Transition,
+    assigned,
+    current,
+    open_flow,
+)
+from flowkit.graph import Kind, Node
+from flowkit.store import ManifestWriter, Store, element
+from flowkit.values import ArtifactEntry, Failure, Frame, Outcome, TaskResult, TaskSpec
+from flowkit.worker.failure import failure_of
+from flowkit.worker.guards import Tempdir, time_limit, variables
+from flowkit.worker.loading import LoadedFlow
+
+UNCHANGEABLE = (type(None), bool, int, float, complex, str, bytes)
+
+
+@dataclass(slots=True)
+class _Ending:
+    """What an attempt has come to so far."""
+
+    outcome: Outcome | None = None
+    failure: Failure | None = None
+    caught: Failure | None = None
+
+
+def run_attempt(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> TaskResult:
+    """Run one attempt and commit its result: objects, then the manifest, then the result.
+
+    Whatever the user's code raises becomes a failure in the result. If another process has
+    committed a result of the same attempt before, that one counts and is returned.
+
+    Raises:
+        StoreError: nothing could be committed.
+    """
+    started_at, cpu_before = datetime.now(UTC), time.process_time()
+    ending = _Ending()
+    try:
+        ending = _run(loaded, spec, store)
+    except BaseException as error:
+        ending.failure = failure_of(error)
+        print(ending.failure.traceback, file=sys.stderr, end="")
+        if isinstance(error, KeyboardInterrupt):
+            raise
+    result = TaskResult(
+        attempt=spec.attempt,
+        status="failed" if ending.failure else "succeeded",
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        outcome=ending.outcome,
+        failure=ending.failure,
+        caught=ending.caught,
+        host=_host(),
+        pid=os.getpid(),
+        cpu_s=time.process_time() - cpu_before,
+        peak_memory_bytes=_peak_memory_bytes(),
+    )
+    if store.create_result(spec.run, result):
+        return result
+    first = store.result(spec.run, spec.attempt)
+    if first is None:
+        raise FlowkitBug(f"the result of {spec.attempt} is there and is not")
+    return first
+
+
+def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> _Ending:
+    node = loaded.nodes[spec.attempt.key.step]
+    opened = _Opened(loaded, spec, store)
+    flow, state = opened.flow(node)
+    ending = _Ending()
+    tempdir = Tempdir()
+    names = tuple(one.attribute for one in loaded.description.parameters)
+    task = CurrentTask(spec=spec, parameter_names=names, open_tempdir=tempdir.open)
+    before = current.enter(task)
+    try:
+        if spec.fallback:
+            ending.caught = spec.fallback
+        else:
+            ending.caught = _call(flow, node, spec, opened.inputs)
+        if ending.caught is not None:
+            state.transition = Transition(node.targets)
+            if node.policies.catch and node.policies.catch.var:
+                setattr(flow, node.policies.catch.var, CaughtFailure.of(ending.caught))
+        elif node.policies.catch and node.policies.catch.var:
+            setattr(flow, node.policies.catch.var, None)
+        ending.outcome = _commit(flow, state, node, opened)
+    finally:
+        current.enter(before)
+        tempdir.remove()
+    return ending
+
+
+def _call(
+    flow: FlowSpec, node: Node, spec: TaskSpec, inputs: Callable[[], Inputs]
+) -> Failure | None:
+    """Call the user's step; returns what `@catch` swallows."""
+    limit = node.policies.timeout
+    method = getattr(flow, node.name)
+    try:
+        with ExitStack() as around:
+            around.enter_context(variables(node.policies.variables))
+            around.enter_context(time_limit(node.name, limit.limit_s if limit else None))
+            if node.is_join:
+                method(inputs())
+            else:
+                method()
+    except Exception as error:
+        if not (spec.last_attempt and node.policies.catch):
+            raise
+        failure = failure_of(error)
+        if node.policies.catch.print_exception:
+            print(failure.traceback, file=sys.stderr, end="")
+        return failure
+    return None
+
+
+def _commit(flow: FlowSpec, state: TaskState, node: Node, opened: _Opened) -> Outcome:
+    transition = state.transition
+    if transition is None and node.kind is not Kind.END:
+        raise StepRaised(
+            f"step `{node.name}` returned without calling self.next",
+            hint="call self.next as its last statement, on every path through it",
+        )
+    if transition and not set(transition.targets) <= set(node.targets):
+        raise StepRaised(
+            f"step `{node.name}` went on to `{transition.targets[0]}`, which its code does not name",
+            hint="give self.next steps by name, as in `self.next(self.train)`",
+        )
+    writer = opened.open_writer()
+    own = assigned(flow)
+    for name, entry in {**state.constants, **state.inherited}.items():
+        if name not in own or _is_unchanged(own[name], state, name):
+            writer.inherit(name, entry)
+            own.pop(name, None)
+    for name, value in own.items():
+        writer.add(name, value)
+    width = None
+    if transition and transition.foreach is not None:
+        width = writer.add_items(getattr(flow, transition.foreach))
+    return Outcome(
+        manifest=writer.commit(),
+        width=width,
+        choice=transition.choice if transition else None,
+    )
+
+
+def _is_unchanged(value: object, state: TaskState, name: str) -> bool:
+    """Whether a value is the one that was loaded, and of a type that cannot change in place."""
+    return type(value) in UNCHANGEABLE and value is state.loaded.get(name, state)
+
+
+class _Opened:
+    """The manifests that an attempt reads, and the flow objects over them."""
+
+    def __init__(self, loaded: LoadedFlow, spec: TaskSpec, store: Store) -> None:
+        self._loaded, self._spec, self._store = loaded, spec, store
+        self._constants = store.manifest(spec.parameters).artifacts
+        self._element = lru_cache(maxsize=16)(self._load_element)
+
+    def flow(self, node: Node) -> tuple[FlowSpec, TaskState]:
+        """Open the object that the step runs on."""
+        joined = _Joined(self) if node.is_join else None
+        inherited = {} if node.is_join else self.artifacts(0)
+        state = self._state(node.name, inherited, self._spec.frames)
+        state.joined = joined
+        return open_flow(self._loaded.flow_class, state), state
+
+    def inputs(self) -> Inputs:
+        """Open the inputs of a join."""
+        return Inputs(len(self._spec.inputs), self._spec.input_steps, self._open_input)
+
+    def count(self) -> int:
+        """How many inputs there are."""
+        return len(self._spec.inputs)
+
+    def artifacts(self, at: int) -> dict[str, ArtifactEntry]:
+        """Return the artifacts of an input, without parameters and constants."""
+        found = self._store.manifest(self._spec.inputs[at]).artifacts
+        return {name: entry for name, entry in found.items() if name not in self._constants}
+
+    def open_writer(self) -> ManifestWriter:
+        """Open a writer that stores only what changed against the input or the run before."""
+        base = self._spec.inputs[0] if self.count() == 1 else self._spec.base
+        return self._store.write_manifest(base=self._store.manifest(base) if base else None)
+
+    def _state(
+        self, step: str, inherited: dict[str, ArtifactEntry], frames: tuple[Frame, ...]
+    ) -> TaskState:
+        return TaskState(
+            step=step,
+            steps=frozenset(self._loaded.nodes),
+            constants=self._constants,
+            inherited=inherited,
+            load=self._store.load,
+            element=self._element,
+            frames=frames,
+        )
+
+    def _open_input(self, at: int) -> FlowSpec:
+        steps = self._spec.input_steps
+        step = steps[at] if len(steps) > 1 else steps[0]
+        frames = self._spec.frames
+        if self._spec.joined is not None:
+            frames = (*frames, replace(self._spec.joined, index=at))
+        return open_flow(self._loaded.flow_class, self._state(step, self.artifacts(at), frames))
+
+    def _load_element(self, frame: Frame) -> object:
+        return element(self._store, frame.items, frame.index)
+
+
+class _Joined:
+    """The artifacts of a join's inputs, read one input at a time."""
+
+    def __init__(self, opened: _Opened) -> None:
+        self._opened = opened
+
+    def __len__(self) -> int:
+        return self._opened.count()
+
+    def __getitem__(self, at: int) -> Mapping[str, ArtifactEntry]:
+        return self._opened.artifacts(range(len(self))[at])
+
+
+@lru_cache(maxsize=1)
+def _host() -> str:
+    return socket.gethostname()
+
+
+def _peak_memory_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,61 @@
+"""Parameters from text to artifacts: the manifest that every task of a run reads them from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from flowkit.errors import UsageError
+from flowkit.flow import ParameterContext, bind_parameters, constants_of
+from flowkit.store import Store
+from flowkit.values import Digest
+from flowkit.worker.loading import LoadedFlow
+
+
+def bind(
+    loaded: LoadedFlow, store: Store, given: Mapping[str, str | list[str]], *, user: str
+) -> Digest:
+    """Convert a run's parameters, and keep them with the flow's constants in a manifest.
+
+    Raises:
+        UsageError: a value does not fit, is missing, or names no parameter.
+    """
+    values = bind_parameters(
+        loaded.flow_class,
+        given,
+        context=ParameterContext(flow_name=loaded.description.name, user_name=user),
+        environment=os.environ,
+        read_file=read_file,
+    )
+    writer = store.write_manifest()
+    for name, value in {**constants_of(loaded.flow_class), **values}.items():
+        writer.add(name, value)
+    return writer.commit()
+
+
+def rebind(loaded: LoadedFlow, store: Store, parameters: Digest) -> Digest:
+    """Keep an earlier run's parameters, with the constants of the flow as it is now."""
+    writer = store.write_manifest()
+    earlier = store.manifest(parameters).artifacts
+    for name, value in constants_of(loaded.flow_class).items():
+        writer.add(name, value)
+    for one in loaded.description.parameters:
+        if one.attribute not in earlier:
+            raise UsageError(
+                f"the flow now has a parameter `{one.name}`, which the earlier run had not",
+                hint="start a new run with `flowkit run`",
+            )
+        writer.inherit(one.attribute, earlier[one.attribute])
+    return writer.commit()
+
+
+def read_file(path: str) -> bytes:
+    """Read an included file. Raises UsageError."""
+    try:
+        with open(os.path.expanduser(path), "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise UsageError(
+            f"`{path}` cannot be read: {error.strerror}",
+            hint="give the path of a readable file",
+        ) from error

@@ -1,0 +1,62 @@
+"""Exceptions to failures: what is told of an exception outside the process that raised it."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import TYPE_CHECKING
+
+from flowkit.errors import FlowkitError
+from flowkit.values import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+OWN_CODE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+LONGEST_MESSAGE = 4_000
+
+
+def failure_of(error: BaseException) -> Failure:
+    """Describe an exception: its text, and the traceback through the user's own code."""
+    told = traceback.TracebackException.from_exception(error, compact=True)
+    for one in _chain(told):
+        own = [frame for frame in one.stack if _is_users(frame.filename)]
+        one.stack = traceback.StackSummary.from_list(own)
+    last = told.stack[-1] if told.stack else None
+    if isinstance(error, FlowkitError):
+        message, hint, retryable = error.message, error.hint, error.retryable
+    else:
+        message, hint, retryable = _message(error), None, True
+    return Failure(
+        type_name=type(error).__name__,
+        message=message[:LONGEST_MESSAGE],
+        hint=hint,
+        traceback="".join(told.format()),
+        where=f"{last.filename}:{last.lineno}" if last else None,
+        retryable=retryable,
+    )
+
+
+def _message(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"the step called sys.exit({error.code!r})"
+    try:
+        return str(error) or type(error).__name__
+    except Exception as broken:  # the user's own __str__ raised
+        return f"{type(error).__name__}, whose text could not be made: {type(broken).__name__}"
+
+
+def _chain(told: traceback.TracebackException) -> Iterable[traceback.TracebackException]:
+    seen: set[int] = set()
+    waiting: list[traceback.TracebackException | None] = [told]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [one.__cause__, one.__context__, *(one.exceptions or ())]
+
+
+def _is_users(filename: str) -> bool:
+    return not filename.startswith((OWN_CODE, "<frozen"))

@@ -1,0 +1,121 @@
+"""Importing a user's flow file, and reading the flow in it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import ModuleType
+
+from flowkit.errors import FlowInvalid, FlowkitError, NotFound
+from flowkit.flow import FlowSpec, choose_flow, describe_flow, find_flows
+from flowkit.graph import FlowDescription, Node
+from flowkit.values import Failure
+from flowkit.worker.failure import failure_of
+
+
+class FlowNotImportable(FlowInvalid):
+    """Importing the flow file raised; `traceback` is the way through the user's code."""
+
+    def __init__(self, file: str, failure: Failure) -> None:
+        super().__init__(
+            f"{failure.where or file}: importing the flow raised {failure.type_name}: "
+            f"{failure.message}",
+            hint=f"`python {os.path.basename(file)}` shows the same; mend the file and try again",
+        )
+        self.file, self.failure = file, failure
+        self.traceback = failure.traceback
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedFlow:
+    """A flow in this process: its class, and what it is as data."""
+
+    flow_class: type[FlowSpec]
+    description: FlowDescription
+    nodes: Mapping[str, Node]
+
+    def with_description(self, description: FlowDescription) -> LoadedFlow:
+        """Return the same flow under other policies."""
+        return LoadedFlow(self.flow_class, description, {n.name: n for n in description.nodes})
+
+
+def load_flow(file: str, name: str | None) -> LoadedFlow:
+    """Import a flow file and read the flow named `name`, or the only one in it.
+
+    The module is named after its file, whichever process imports it, so that a pickled object of
+    a class in it loads in every task.
+
+    Raises:
+        NotFound: no such file.
+        FlowNotImportable: importing it raised.
+        FlowInvalid: the flow has faults.
+        UsageError: it has several flows, none, or not the one named.
+    """
+    module = _import(file)
+    flow_class = choose_flow(find_flows(module), name)
+    description = replace(describe_flow(flow_class, file=file), unsafe_to_fork=_unsafe_to_fork())
+    return LoadedFlow(flow_class, description, {node.name: node for node in description.nodes})
+
+
+def module_name(file: str) -> str:
+    """Return the name that a flow file is imported under.
+
+    >>> module_name("/project/train.py"), module_name("/project/random.py")
+    ('train', 'flow_random')
+    """
+    stem = os.path.splitext(os.path.basename(file))[0]
+    taken = stem in sys.stdlib_module_names or stem == "flowkit" or not stem.isidentifier()
+    return f"flow_{''.join(c if c.isalnum() else '_' for c in stem)}" if taken else stem
+
+
+def _import(file: str) -> ModuleType:
+    name = module_name(file)
+    already = sys.modules.get(name)
+    if already is not None and getattr(already, "__file__", None) == file:
+        return already
+    folder = os.path.dirname(file)
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    found = importlib.util.spec_from_file_location(name, file)
+    if found is None or found.loader is None or not os.path.isfile(file):
+        raise NotFound(f"`{file}` is no Python file", hint="name a flow file, such as `flow.py`")
+    module = importlib.util.module_from_spec(found)
+    sys.modules[name] = module
+    try:
+        found.loader.exec_module(module)
+    except SyntaxError as error:
+        del sys.modules[name]
+        raise FlowInvalid(
+            f"{error.filename or file}:{error.lineno}: syntax error: {error.msg}",
+            hint=f"the line reads `{(error.text or '').strip()}`",
+        ) from error
+    except FlowkitError:
+        del sys.modules[name]
+        raise
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise FlowNotImportable(file, failure_of(error)) from error
+    return module
+
+
+def _unsafe_to_fork() -> str | None:
+    """Say why a fork of this process could hang or crash, if something is known to.
+
+    Only threads that Python knows count: OpenBLAS, OpenMP and jemalloc start threads of their own
+    on import, and survive a fork.
+    """
+    others = [one.name for one in threading.enumerate() if one is not threading.main_thread()]
+    if others:
+        return f"importing the flow started the thread `{others[0]}`"
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        return "importing the flow opened a CUDA device"
+    if "grpc" in sys.modules:
+        return "the flow imports gRPC, whose threads do not survive a fork"
+    return None

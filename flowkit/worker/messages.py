@@ -1,0 +1,184 @@
+"""What a driver and its zygote say to each other, over a Unix socket.
+
+A message is one byte for its kind, eight for the length of its body (big-endian), and the body
+as JSON. File descriptors travel beside the first byte, in order.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from flowkit import wire
+from flowkit.errors import ExecutorError
+from flowkit.graph import Fault, FlowDescription
+from flowkit.values import Attempt, Digest, Failure, StoreAddress, TaskSpec
+
+HEADER = struct.Struct(">cQ")
+LARGEST_BODY = 1 << 32
+CHUNK = 1 << 18
+MOST_DESCRIPTORS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """The flow was imported and read."""
+
+    description: FlowDescription
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """What was asked for cannot be done. `exit_code` says whose turn it is to act."""
+
+    failure: Failure
+    exit_code: int
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """Convert parameters and keep them; or, with `earlier`, keep an earlier run's."""
+
+    store: StoreAddress
+    user: str
+    given: Mapping[str, str | list[str]] = field(default_factory=dict)
+    earlier: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The manifest of the run's parameters and constants."""
+
+    parameters: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Redescribe:
+    """Run steps under these policies from now on."""
+
+    description: FlowDescription
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Start an attempt; its stdout and stderr travel along as descriptors."""
+
+    spec: TaskSpec
+    cold: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ColdStart:
+    """All that a fresh interpreter is told: what to run, and under which policies."""
+
+    spec: TaskSpec
+    description: FlowDescription
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop an attempt: SIGTERM now, SIGKILL after `grace_s`."""
+
+    attempt: Attempt
+    grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An attempt runs in this process, which leads a process group of its own."""
+
+    attempt: Attempt
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exited:
+    """An attempt's process is gone; `status` as `os.waitstatus_to_exitcode` gives it."""
+
+    attempt: Attempt
+    status: int
+
+
+Message = (
+    Described | Refused | Bind | Bound | Redescribe | Submit | Cancel | Started | Exited
+)
+KINDS: Mapping[bytes, type[Message]] = {
+    b"d": Described,
+    b"r": Refused,
+    b"b": Bind,
+    b"p": Bound,
+    b"D": Redescribe,
+    b"s": Submit,
+    b"c": Cancel,
+    b"S": Started,
+    b"e": Exited,
+}
+BYTES = {kind: byte for byte, kind in KINDS.items()}
+
+
+def send(channel: socket.socket, message: Message, descriptors: Sequence[int] = ()) -> None:
+    """Send a whole message. Raises ExecutorError if the other side is gone."""
+    body = wire.encode(message)
+    data = memoryview(HEADER.pack(BYTES[type(message)], len(body)) + body)
+    try:
+        if descriptors:
+            sent = socket.send_fds(channel, [data], list(descriptors))
+            data = data[sent:]
+        channel.sendall(data)
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise ExecutorError(
+            "the process that starts tasks is gone",
+            hint="look above for what it printed; `flowkit resume` goes on from what was committed",
+        ) from error
+
+
+class Channel:
+    """The receiving side: bytes and descriptors in, whole messages out."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self.socket = channel
+        self._buffer = bytearray()
+        self._descriptors: deque[int] = deque()
+        self.closed = False
+
+    def receive(self) -> list[Message]:
+        """Read what is there, waiting for at least one byte; returns whole messages."""
+        try:
+            data, descriptors, _flags, _from = socket.recv_fds(
+                self.socket, CHUNK, MOST_DESCRIPTORS
+            )
+        except ConnectionResetError:
+            data, descriptors = b"", []
+        self._descriptors += descriptors
+        if not data:
+            self.closed = True
+            return []
+        self._buffer += data
+        messages = []
+        while (message := self._next()) is not None:
+            messages.append(message)
+        return messages
+
+    def take_descriptors(self, count: int) -> list[int]:
+        """Return the descriptors that came with the message just read."""
+        return [self._descriptors.popleft() for _ in range(count)]
+
+    def _next(self) -> Message | None:
+        if len(self._buffer) < HEADER.size:
+            return None
+        kind, size = HEADER.unpack_from(self._buffer)
+        if kind not in KINDS or size > LARGEST_BODY:
+            raise ExecutorError(
+                "the process that starts tasks sent what is no message",
+                hint="does the flow write to file descriptors that it did not open?",
+            )
+        end = HEADER.size + size
+        if len(self._buffer) < end:
+            return None
+        body = bytes(memoryview(self._buffer)[HEADER.size : end])
+        del self._buffer[:end]
+        return wire.decode(KINDS[kind], body, name="message")

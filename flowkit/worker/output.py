@@ -1,0 +1,150 @@
+"""What a step prints, on its way out of the process.
+
+Two pipes leave an attempt. The first is descriptor 1; Python's own stdout *and* stderr go there
+too, as frames that name their stream and time, so that their order is kept. The second is
+descriptor 2, for what C code and subprocesses write to it. Every write is on its way before the
+next statement runs: a process that dies the moment after has lost nothing.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Stream = Literal["stdout", "stderr"]
+
+MARK = 0x1E
+HEADER = re.compile(rb"\x1e([oe])(\d{1,20}) (\d{1,5})\n")
+LONGEST_HEADER = 30
+LARGEST_FRAME = 3_800
+"""With its header under PIPE_BUF (4,096 bytes), so that a write is never torn by another."""
+
+
+class FramedOutput(io.RawIOBase):
+    """A byte stream whose writes leave as frames on one descriptor."""
+
+    def __init__(self, stream: Stream, descriptor: int, own: int) -> None:
+        super().__init__()
+        self._letter = b"o" if stream == "stdout" else b"e"
+        self._descriptor = descriptor
+        self._own = own
+
+    def writable(self) -> bool:
+        """Say that it can be written to."""
+        return True
+
+    def fileno(self) -> int:
+        """Return the real descriptor, for subprocesses."""
+        return self._own
+
+    def write(self, data: object) -> int:
+        """Write all bytes before returning."""
+        view = memoryview(data).cast("B")  # type: ignore[arg-type]
+        for at in range(0, len(view), LARGEST_FRAME):
+            piece = view[at : at + LARGEST_FRAME]
+            head = b"\x1e%s%d %d\n" % (self._letter, time.time_ns() // 1_000, len(piece))
+            os.write(self._descriptor, head + piece)
+        return len(view)
+
+
+def text_output(stream: Stream, descriptor: int, own: int) -> io.TextIOWrapper:
+    """Open a text stream over frames; nothing waits in a buffer."""
+    raw = FramedOutput(stream, descriptor, own)
+    return io.TextIOWrapper(
+        raw,  # type: ignore[type-var]
+        encoding="utf-8",
+        errors="backslashreplace",
+        newline="",
+        write_through=True,
+    )
+
+
+def capture(stdout: int, stderr: int) -> None:
+    """Make two pipes the output of this process, for good."""
+    for old in (sys.stdout, sys.stderr):
+        if old is not None:
+            old.flush()
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    sys.stdout = sys.__stdout__ = text_output("stdout", 1, 1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = text_output("stderr", 1, 2)  # type: ignore[misc]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One printed line without its newline; `ended` False if more of it may follow."""
+
+    stream: Stream
+    time_s: float
+    text: bytes
+    ended: bool = True
+
+
+class LineReader:
+    """Bytes of an attempt's two pipes in, whole lines out.
+
+    Lines longer than `longest` come in pieces. `now` is asked for the time of unframed bytes.
+    """
+
+    def __init__(self, *, longest: int = 65_536, now: Callable[[], float] = time.time) -> None:
+        self._longest, self._now = longest, now
+        self._pending = b""
+        self._begun: dict[Stream, tuple[float, bytearray]] = {}
+
+    def feed(self, stream: Stream, data: bytes) -> Iterator[Line]:
+        """Take bytes that came from descriptor 1 (`stdout`) or 2 (`stderr`)."""
+        if stream == "stderr":
+            yield from self.add("stderr", self._now(), data)
+            return
+        data = self._pending + data
+        self._pending = b""
+        at = 0
+        while at < len(data):
+            mark = data.find(MARK, at)
+            if mark != at:
+                end = len(data) if mark < 0 else mark
+                yield from self.add("stdout", self._now(), data[at:end])
+                at = end
+                continue
+            head = HEADER.match(data, at)
+            if head is None:
+                if len(data) - at < LONGEST_HEADER:
+                    break
+                yield from self.add("stdout", self._now(), data[at : at + 1])
+                at += 1
+                continue
+            end = head.end() + int(head[3])
+            if end > len(data):
+                break
+            named: Stream = "stdout" if head[1] == b"o" else "stderr"
+            yield from self.add(named, int(head[2]) / 1e6, data[head.end() : end])
+            at = end
+        self._pending = data[at:]
+
+    def finish(self) -> Iterator[Line]:
+        """Give what is left when the pipes are closed."""
+        rest, self._pending = self._pending, b""
+        if rest:
+            yield from self.add("stdout", self._now(), rest)
+        for stream, (since, text) in sorted(self._begun.items(), key=lambda one: one[1][0]):
+            yield Line(stream, since, bytes(text), ended=False)
+        self._begun.clear()
+
+    def add(self, stream: Stream, time_s: float, data: bytes) -> Iterator[Line]:
+        """Take bytes whose stream and time are known."""
+        *whole, rest = data.split(b"\n")
+        for text in whole:
+            since, begun = self._begun.pop(stream, (time_s, bytearray()))
+            yield Line(stream, since, bytes(begun) + text)
+        if rest:
+            since, begun = self._begun.setdefault(stream, (time_s, bytearray()))
+            begun += rest
+            if len(begun) > self._longest:
+                del self._begun[stream]
+                yield Line(stream, since, bytes(begun), ended=False)

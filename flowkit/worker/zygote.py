@@ -1,0 +1,276 @@
+"""The process that imports a user's flow once and starts its attempts.
+
+It answers to one driver over one socket, runs no threads, and ends when the driver does. Each
+attempt is forked from it; or, where that would be unsafe or is not wanted, started cold: a new
+interpreter that imports the flow again. Cold is the reference for what an attempt sees.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+import warnings
+from dataclasses import dataclass
+from typing import NoReturn
+
+from flowkit import wire
+from flowkit.errors import ExecutorError, FlowkitBug, FlowkitError
+from flowkit.graph import FlowFaults
+from flowkit.native import die_with_parent
+from flowkit.store import Store
+from flowkit.values import Attempt, StoreAddress, TaskSpec
+from flowkit.worker.attempt import run_attempt
+from flowkit.worker.binding import bind, rebind
+from flowkit.worker.failure import failure_of
+from flowkit.worker.loading import LoadedFlow, load_flow
+from flowkit.worker.messages import (
+    Bind,
+    Bound,
+    Cancel,
+    Channel,
+    ColdStart,
+    Described,
+    Exited,
+    Message,
+    Redescribe,
+    Refused,
+    Started,
+    Submit,
+    send,
+)
+from flowkit.worker.output import capture
+from flowkit.worker.randomness import ImportedRandomness
+
+EXIT_NOT_COMMITTED = 4
+
+
+def serve(channel: socket.socket, file: str, name: str | None) -> int:
+    """Read the flow, then start attempts until the driver hangs up. Returns an exit code."""
+    randomness = ImportedRandomness()
+    try:
+        loaded = load_flow(file, name)
+    except FlowkitError as error:
+        send(channel, refusal(error))
+        return error.exit_code
+    randomness.settle()
+    send(channel, Described(loaded.description))
+    # Imported objects are shared with the children for good: a child that collects garbage
+    # would otherwise copy every page of them.
+    gc.collect()
+    gc.freeze()
+    Zygote(channel, loaded, randomness).run()
+    return 0
+
+
+def refusal(error: FlowkitError) -> Refused:
+    """Describe an error so that the driver can raise it again."""
+    faults = error.faults if isinstance(error, FlowFaults) else ()
+    failure = getattr(error, "failure", None) or failure_of(error)
+    return Refused(failure, error.exit_code, faults)
+
+
+@dataclass(slots=True)
+class _Child:
+    attempt: Attempt
+    kill_at: float | None = None
+
+
+class Zygote:
+    """Starts, stops and buries the processes of attempts."""
+
+    def __init__(
+        self, channel: socket.socket, loaded: LoadedFlow, randomness: ImportedRandomness
+    ) -> None:
+        self._channel = Channel(channel)
+        self._loaded, self._randomness = loaded, randomness
+        self._children: dict[int, _Child] = {}
+        self._stores: dict[StoreAddress, Store] = {}
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> None:
+        """Serve until the driver's end of the socket is closed, then kill what still runs."""
+        for end in (self._wake_reader, self._wake_writer):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
+        self._selector.register(self._channel.socket, selectors.EVENT_READ)
+        self._selector.register(self._wake_reader, selectors.EVENT_READ)
+        try:
+            self._loop()
+        except ExecutorError:
+            pass  # the driver is gone, which is how this ends
+        finally:
+            for pid in self._children:
+                _kill_group(pid, signal.SIGKILL)
+
+    def _loop(self) -> None:
+        while not self._channel.closed:
+            for key, _ in self._selector.select(self._patience_s()):
+                if key.fileobj is self._wake_reader:
+                    with contextlib.suppress(BlockingIOError):
+                        self._wake_reader.recv(4096)
+                else:
+                    for message in self._channel.receive():
+                        self._obey(message)
+            self._bury()
+            self._kill_overdue()
+
+    def _obey(self, message: Message) -> None:
+        match message:
+            case Submit(spec, cold):
+                stdout, stderr = self._channel.take_descriptors(2)
+                self._start(spec, cold=cold, stdout=stdout, stderr=stderr)
+            case Cancel(attempt, grace_s):
+                self._cancel(attempt, grace_s)
+            case Bind():
+                self._bind(message)
+            case Redescribe(description):
+                self._loaded = self._loaded.with_description(description)
+            case _:
+                raise FlowkitBug(f"a driver sent {type(message).__name__} to a zygote")
+
+    def _bind(self, request: Bind) -> None:
+        try:
+            store = self._open_store(request.store)
+            if request.earlier is not None:
+                parameters = rebind(self._loaded, store, request.earlier)
+            else:
+                parameters = bind(self._loaded, store, request.given, user=request.user)
+        except FlowkitError as error:
+            send(self._channel.socket, refusal(error))
+        else:
+            send(self._channel.socket, Bound(parameters))
+
+    def _open_store(self, address: StoreAddress) -> Store:
+        if address not in self._stores:
+            self._stores[address] = open_store(address)
+        return self._stores[address]
+
+    def _start(self, spec: TaskSpec, *, cold: bool, stdout: int, stderr: int) -> None:
+        store = self._open_store(spec.store)
+        with warnings.catch_warnings():
+            # Python warns of threads that it counts in the whole process, among them those of
+            # numerical libraries, which do survive; real hazards were looked for on import.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            pid = os.fork()
+        if pid == 0:
+            self._become_attempt(spec, store, cold=cold, stdout=stdout, stderr=stderr)
+        os.close(stdout)
+        os.close(stderr)
+        with contextlib.suppress(OSError):
+            os.setpgid(pid, pid)  # also done by the child: whoever comes first
+        self._children[pid] = _Child(spec.attempt)
+        send(self._channel.socket, Started(spec.attempt, pid))
+
+    def _become_attempt(
+        self, spec: TaskSpec, store: Store, *, cold: bool, stdout: int, stderr: int
+    ) -> NoReturn:
+        status = EXIT_NOT_COMMITTED
+        try:
+            os.setpgid(0, 0)
+            die_with_parent()
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            self._channel.socket.close()
+            self._wake_reader.close()
+            self._wake_writer.close()
+            self._selector.close()
+            if cold:
+                _exec_cold(self._loaded, spec, stdout, stderr)
+            capture(stdout, stderr)
+            os.close(stdout)
+            os.close(stderr)
+            self._randomness.renew()
+            status = run_and_report(self._loaded, spec, store)
+        except BaseException as error:  # whatever it is, a child must not go on as a zygote
+            print(failure_of(error).traceback, file=sys.stderr)
+        finally:
+            os._exit(status)
+
+    def _cancel(self, attempt: Attempt, grace_s: float) -> None:
+        for pid, child in self._children.items():
+            if child.attempt == attempt:
+                _kill_group(pid, signal.SIGTERM if grace_s > 0 else signal.SIGKILL)
+                child.kill_at = time.monotonic() + grace_s
+
+    def _bury(self) -> None:
+        for pid in list(self._children):
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                child = self._children.pop(pid)
+                # What the step left running in its group goes with it.
+                _kill_group(pid, signal.SIGKILL)
+                code = os.waitstatus_to_exitcode(status)
+                send(self._channel.socket, Exited(child.attempt, code))
+
+    def _kill_overdue(self) -> None:
+        now = time.monotonic()
+        for pid, child in self._children.items():
+            if child.kill_at is not None and child.kill_at <= now:
+                _kill_group(pid, signal.SIGKILL)
+                child.kill_at = None
+
+    def _patience_s(self) -> float | None:
+        waiting = [child.kill_at for child in self._children.values() if child.kill_at is not None]
+        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
+
+
+def run_and_report(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> int:
+    """Run an attempt; returns the exit code of its process.
+
+    A result says more than the code: it only tells people and process tables how it went.
+    """
+    try:
+        result = run_attempt(loaded, spec, store)
+    except FlowkitError as error:
+        print(f"flowkit: {error.message}", file=sys.stderr)
+        return EXIT_NOT_COMMITTED
+    return 0 if result.status == "succeeded" else 1
+
+
+def run_cold(file: str, spec_descriptor: int) -> int:
+    """Run one attempt in this fresh interpreter, as its spec says. Returns an exit code."""
+    with os.fdopen(spec_descriptor, "rb") as spec_file:
+        spec_file.seek(0)
+        submit = wire.decode(ColdStart, spec_file.read(), name="task spec")
+    try:
+        loaded = load_flow(file, submit.spec.run.flow).with_description(submit.description)
+        store = open_store(submit.spec.store)
+    except FlowkitError as error:
+        print(f"flowkit: {error.message}", file=sys.stderr)
+        return error.exit_code
+    return run_and_report(loaded, submit.spec, store)
+
+
+def open_store(address: StoreAddress) -> Store:
+    """Open the store that a spec names."""
+    return Store.open(address.url, sync=address.sync, verify=address.verify)
+
+
+def _exec_cold(loaded: LoadedFlow, spec: TaskSpec, stdout: int, stderr: int) -> NoReturn:
+    """Become a fresh interpreter; the spec travels in an unnamed file."""
+    import tempfile
+
+    with tempfile.TemporaryFile() as spec_file:
+        spec_file.write(wire.encode(ColdStart(spec, loaded.description)))
+        spec_file.flush()
+        descriptor = os.dup(spec_file.fileno())
+    for inherited in (descriptor, stdout, stderr):
+        os.set_inheritable(inherited, True)
+    entry = os.path.join(os.path.dirname(__file__), "__main__.py")
+    command = ["attempt", loaded.description.file, *map(str, (descriptor, stdout, stderr))]
+    os.execv(sys.executable, [sys.executable, "-u", "-P", entry, *command])
+
+
+def _kill_group(pid: int, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
