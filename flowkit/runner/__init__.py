@@ -1,1 +1,40 @@
-"""The runner room."""
+"""Driving runs: executor reports to events, scheduler commands to actions.
+
+`session`: a flow that can be run or resumed, the library behind the command line. `source`:
+naming a flow. `drive`: the loop. `origin`: what a resume starts from. `feed`: the metadata index,
+in batches. `logbook`: what attempts print. `progress`: the facts that a watcher is told.
+"""
+
+from flowkit.runner.logbook import live_log
+from flowkit.runner.progress import (
+    Idled,
+    Listener,
+    Noticed,
+    Printed,
+    RunBegan,
+    RunEnded,
+    RunFact,
+    TaskEnded,
+    TasksCloned,
+    TaskStarted,
+)
+from flowkit.runner.session import FlowSession, RunOptions, open_session
+from flowkit.runner.source import FlowSource
+
+__all__ = [
+    "FlowSession",
+    "FlowSource",
+    "Idled",
+    "Listener",
+    "Noticed",
+    "Printed",
+    "RunBegan",
+    "RunEnded",
+    "RunFact",
+    "RunOptions",
+    "TaskEnded",
+    "TaskStarted",
+    "TasksCloned",
+    "live_log",
+    "open_session",
+]

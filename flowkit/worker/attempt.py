@@ -8,12 +8,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 
-from flowkit.errors import FlowkitBug, StepRaised
+from flowkit.errors import FlowkitBug, KeyMissing, StepRaised
 from flowkit.flow import (
     CaughtFailure,
     CurrentTask,
@@ -27,7 +27,7 @@ from flowkit.flow import (
 )
 from flowkit.graph import Kind, Node
 from flowkit.store import ManifestWriter, Store, element
-from flowkit.values import ArtifactEntry, Failure, Frame, Outcome, TaskResult, TaskSpec
+from flowkit.values import ArtifactEntry, Failure, Frame, Manifest, Outcome, TaskResult, TaskSpec
 from flowkit.worker.failure import failure_of
 from flowkit.worker.guards import Tempdir, time_limit, variables
 from flowkit.worker.loading import LoadedFlow
@@ -199,9 +199,14 @@ class _Opened:
         return {name: entry for name, entry in found.items() if name not in self._constants}
 
     def open_writer(self) -> ManifestWriter:
-        """Open a writer that stores only what changed against the input or the run before."""
-        base = self._spec.inputs[0] if self.count() == 1 else self._spec.base
-        return self._store.write_manifest(base=self._store.manifest(base) if base else None)
+        """Open a writer that stores only what changed against the run before, or the input."""
+        known: dict[str, ArtifactEntry] = {}
+        if self._spec.base is not None:
+            with suppress(KeyMissing):  # that run may have been deleted meanwhile
+                known.update(self._store.manifest(self._spec.base).artifacts)
+        if self.count() == 1:
+            known.update(self._store.manifest(self._spec.inputs[0]).artifacts)
+        return self._store.write_manifest(base=Manifest(artifacts=known))
 
     def _state(
         self, step: str, inherited: dict[str, ArtifactEntry], frames: tuple[Frame, ...]

@@ -1,0 +1,332 @@
+"""The loop: what executors report becomes events, what the scheduler asks for becomes actions."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Literal
+
+from flowkit.errors import FlowkitError, StepTimedOut
+from flowkit.graph import Graph
+from flowkit.metadata import Metadata
+from flowkit.plan import (
+    CancelRequested,
+    ClockTicked,
+    CloneTask,
+    Event,
+    FinishRun,
+    RunStarted,
+    Scheduler,
+    StartTask,
+    StopTask,
+    TaskFailed,
+    TaskSucceeded,
+)
+from flowkit.ports import Executor, Exit, Output
+from flowkit.records import Clone, Clones, RunEnd, RunRecord
+from flowkit.runner.feed import IndexFeed
+from flowkit.runner.logbook import LogBook
+from flowkit.runner.progress import (
+    Idled,
+    Listener,
+    Noticed,
+    Printed,
+    RunBegan,
+    RunEnded,
+    TaskEnded,
+    TasksCloned,
+    TaskStarted,
+)
+from flowkit.store import Store
+from flowkit.values import Attempt, Failure, RunId, StoreAddress, TaskKey, TaskResult, TaskSpec
+
+EndStatus = Literal["succeeded", "failed", "cancelled"]
+
+LONGEST_WAIT_S = 0.1
+CANCEL_GRACE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driven:
+    """What a run is driven with."""
+
+    record: RunRecord
+    graph: Graph
+    scheduler: Scheduler
+    executor: Executor
+    store: Store
+    address: StoreAddress
+    metadata: Metadata
+    logs: LogBook
+    listener: Listener
+    namespace: str | None
+    base_run: RunId | None
+    """An earlier run, whose large artifacts new ones may share bytes with."""
+
+
+class Driver:
+    """Drives one run from its start to its end."""
+
+    def __init__(self, driven: Driven) -> None:
+        self._with = driven
+        self._run = driven.record.run
+        self._feed = IndexFeed(driven.metadata, self._run, self._notice)
+        self._started_at: dict[Attempt, datetime] = {}
+        self._stopped: dict[Attempt, str] = {}
+        self._died: dict[TaskKey, Failure] = {}
+        self._first_failure: Failure | None = None
+        self._finish: FinishRun | None = None
+        self._interrupts = self._obeyed = 0
+        self._is_waiting = False
+
+    def drive(self, clones: dict[TaskKey, Clone]) -> RunEnd:
+        """Run until nothing is left to do, and record the end.
+
+        Ctrl-C and SIGTERM cancel the run; a second one kills what has not stopped yet.
+
+        Raises:
+            FlowkitError: the store or the executor failed; the run can be resumed.
+        """
+        began = time.monotonic()
+        record = self._with.record
+        self._with.listener(RunBegan(record, tuple(self._with.graph)))
+        reusable = {key: clone.outcome for key, clone in clones.items()}
+        with self._signals():
+            try:
+                self._tell(ClockTicked(time.monotonic()))
+                self._begin(RunStarted(record.parameters, reusable), clones)
+                while self._finish is None:
+                    self._turn()
+            except FlowkitError as error:
+                failure = Failure(type_name=type(error).__name__, message=error.message)
+                with suppress(FlowkitError):  # a run without an end can be resumed as well
+                    self._end("failed", failure)
+                raise
+            end = self._end(self._finish.status, self._first_failure, self._finish.failed)
+        self._with.listener(RunEnded(end, time.monotonic() - began))
+        return end
+
+    def _turn(self) -> None:
+        if self._interrupts > self._obeyed:
+            self._cancel()
+        deadline = self._with.scheduler.next_deadline_s
+        patience = LONGEST_WAIT_S if self._finish is None else 0.0
+        if deadline is not None:
+            patience = min(patience, max(0.0, deadline - time.monotonic()))
+        try:
+            self._is_waiting = True
+            reports = self._with.executor.wait(patience)
+        except KeyboardInterrupt:  # only where a step runs in this process
+            reports = []
+        finally:
+            self._is_waiting = False
+        for report in reports:
+            if isinstance(report, Output):
+                self._printed(report)
+            else:
+                self._exited(report)
+        self._with.logs.flush()
+        self._tell(ClockTicked(time.monotonic()))
+        self._feed.tick()
+        if not reports:
+            self._with.listener(Idled(datetime.now(UTC)))
+
+    def _begin(self, started: RunStarted, clones: dict[TaskKey, Clone]) -> None:
+        """Start, and record all clones at once: they are known before anything runs."""
+        commands = self._with.scheduler.handle(started)
+        taken = [clones[command.key] for command in commands if isinstance(command, CloneTask)]
+        if taken:
+            kept = Clones(self._run, tuple(taken))
+            self._with.store.create_clones(kept)
+            self._with.metadata.record_clones(kept)
+            keys = tuple(clone.key for clone in taken)
+            self._with.listener(TasksCloned(keys, str(self._with.record.origin)))
+        for command in commands:
+            self._obey(command)
+
+    def _tell(self, event: Event) -> None:
+        for command in self._with.scheduler.handle(event):
+            self._obey(command)
+
+    def _obey(self, command: StartTask | CloneTask | StopTask | FinishRun) -> None:
+        match command:
+            case StartTask():
+                self._start(command)
+            case StopTask(attempt, reason):
+                self._stopped[attempt] = reason
+                self._with.executor.cancel(attempt, grace_s=CANCEL_GRACE_S)
+            case FinishRun():
+                self._finish = command
+
+    def _start(self, command: StartTask) -> None:
+        record, attempt = self._with.record, command.attempt
+        base = None
+        if self._with.base_run is not None:
+            base = self._with.metadata.previous_manifest(self._run.flow, self._run, attempt.key)
+        spec = TaskSpec(
+            run=self._run,
+            attempt=attempt,
+            flow_file=record.description.file,
+            store=self._with.address,
+            parameters=record.parameters,
+            inputs=command.inputs,
+            input_steps=command.input_steps,
+            frames=command.frames,
+            joined=command.joined,
+            last_attempt=command.last_attempt,
+            fallback=self._died.pop(attempt.key, None) if command.fallback else None,
+            base=base,
+            origin_run=record.origin.id if record.origin else None,
+            namespace=self._with.namespace,
+            user=record.user,
+            tags=record.tags,
+        )
+        self._started_at[attempt] = now = datetime.now(UTC)
+        self._with.executor.submit(spec)
+        self._feed.started(attempt)
+        self._with.listener(TaskStarted(attempt, now))
+
+    def _printed(self, output: Output) -> None:
+        self._with.logs.write(output)
+        if not self._with.executor.echoes:
+            at = datetime.fromtimestamp(output.time_s, UTC)
+            text = output.text.decode("utf-8", "replace")
+            self._with.listener(Printed(output.attempt, output.stream, at, text))
+
+    def _exited(self, exited: Exit) -> None:
+        attempt = exited.attempt
+        self._with.logs.close(attempt)
+        result = self._with.store.result(self._run, attempt)
+        died = result is None
+        if result is None:
+            result = self._bury(exited)
+        self._feed.ended(result)
+        started_at = self._started_at.pop(attempt)
+        self._stopped.pop(attempt, None)
+        again = result.status == "failed" and self._goes_on(result)
+        if result.failure is not None and not again:
+            self._first_failure = self._first_failure or result.failure
+        self._with.listener(_ended(result, started_at, again=again))
+        if result.outcome is not None and result.status == "succeeded":
+            self._tell(TaskSucceeded(attempt, result.outcome))
+        else:
+            retryable = result.failure is None or result.failure.retryable
+            self._tell(TaskFailed(attempt, retryable=retryable, died=died))
+
+    def _bury(self, exited: Exit) -> TaskResult:
+        """Write the result of an attempt whose process could not; it may have at the last moment."""
+        attempt, now = exited.attempt, datetime.now(UTC)
+        failure = self._cause_of_death(exited)
+        self._died[attempt.key] = failure
+        result = TaskResult(
+            attempt=attempt,
+            status="failed",
+            started_at=self._started_at[attempt],
+            finished_at=now,
+            failure=failure,
+            host=socket.gethostname(),
+        )
+        if self._with.store.create_result(self._run, result):
+            return result
+        return self._with.store.result(self._run, attempt) or result
+
+    def _cause_of_death(self, exited: Exit) -> Failure:
+        attempt = exited.attempt
+        node = self._with.graph[attempt.key.step]
+        match self._stopped.get(attempt):
+            case "timeout":
+                limit_s = node.policies.timeout.limit_s if node.policies.timeout else 0.0
+                error = StepTimedOut(step=node.name, limit_s=limit_s)
+                return Failure(type_name="StepTimedOut", message=error.message, hint=error.hint)
+            case "cancelled":
+                return Failure(
+                    type_name="Cancelled", message="the run was cancelled", retryable=False
+                )
+        return Failure(
+            type_name="ProcessDied",
+            message=f"the process of step `{node.name}` died: {exited.hint}",
+            hint="its log has what it printed; `@retry` tries again, `@catch` goes on without it",
+        )
+
+    def _goes_on(self, result: TaskResult) -> bool:
+        """Whether a failed attempt is followed by another, or by what `@catch` does."""
+        attempt, failure = result.attempt, result.failure
+        policies = self._with.graph[attempt.key.step].policies
+        if self._interrupts or self._first_failure is not None or failure is None:
+            return False
+        left = policies.retry is not None and attempt.number < policies.retry.times
+        return (failure.retryable and left) or (
+            policies.catch is not None and attempt.key in self._died
+        )
+
+    def _cancel(self) -> None:
+        self._obeyed = self._interrupts
+        if self._interrupts == 1:
+            self._notice("stopping: what has finished is kept, and the run can be resumed")
+            self._tell(CancelRequested())
+        else:
+            for attempt in list(self._started_at):
+                self._with.executor.cancel(attempt, grace_s=0.0)
+
+    def _end(
+        self, status: EndStatus, failure: Failure | None, failed: tuple[TaskKey, ...] = ()
+    ) -> RunEnd:
+        end = RunEnd(
+            run=self._run,
+            status=status,
+            finished_at=datetime.now(UTC),
+            failed=failed,
+            failure=failure if status == "failed" else None,
+        )
+        self._feed.flush()
+        self._with.store.create_end(end)
+        self._with.metadata.record_end(end)
+        self._with.logs.remove_empty()
+        return end
+
+    def _notice(self, message: str) -> None:
+        self._with.listener(Noticed(message))
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Count Ctrl-C and SIGTERM instead of being torn out of a half-done step of the loop."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def interrupt(_signal: int, _frame: FrameType | None) -> None:
+            self._interrupts += 1
+            if self._is_waiting and self._with.executor.echoes:
+                raise KeyboardInterrupt
+
+        pid = os.getpid()
+        before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            if os.getpid() == pid:
+                for one, handler in before.items():
+                    signal.signal(one, handler)
+
+
+def _ended(result: TaskResult, started_at: datetime, *, again: bool) -> TaskEnded:
+    outcome = result.outcome
+    return TaskEnded(
+        attempt=result.attempt,
+        at=result.finished_at,
+        status=result.status,
+        duration_s=max(0.0, (result.finished_at - started_at).total_seconds()),
+        failure=result.failure,
+        caught=result.caught,
+        again=again,
+        width=outcome.width if outcome else None,
+        choice=outcome.choice if outcome else None,
+    )

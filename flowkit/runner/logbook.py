@@ -1,0 +1,92 @@
+"""What attempts print: to a live file line by line, and into the store when they end."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flowkit.errors import StoreError
+from flowkit.logs import encode_line
+from flowkit.ports import Output
+from flowkit.store import Store
+from flowkit.values import Attempt, RunId
+
+
+def live_log(home: Path, run: RunId, attempt: Attempt) -> Path:
+    """Return where an attempt's log is while it runs."""
+    name = f"{attempt.key.task_id}-{attempt.number}.log"
+    return home / "live" / run.flow / run.id / attempt.key.step / name
+
+
+@dataclass(slots=True)
+class _Page:
+    path: Path
+    waiting: list[bytes] = field(default_factory=list)
+    size_bytes: int = 0
+    is_full: bool = False
+
+
+class LogBook:
+    """The logs of one run's attempts.
+
+    A live file outlives a runner that is killed, so what was printed until then can be read.
+    Each attempt may keep `limit_bytes`; a last line says that there was more.
+    """
+
+    def __init__(self, store: Store, run: RunId, home: Path, *, limit_bytes: int) -> None:
+        self._store, self._run, self._home = store, run, home
+        self._limit_bytes = limit_bytes
+        self._pages: dict[Attempt, _Page] = {}
+
+    def write(self, output: Output) -> None:
+        """Keep a line; `flush` puts it where readers find it."""
+        page = self._pages.get(output.attempt)
+        if page is None:
+            path = live_log(self._home, self._run, output.attempt)
+            page = self._pages[output.attempt] = _Page(path)
+        if page.is_full:
+            return
+        text = output.text
+        if page.size_bytes + len(text) > self._limit_bytes:
+            page.is_full = True
+            text = b"[flowkit: what follows is not kept: the limit of %d bytes is reached]" % (
+                self._limit_bytes
+            )
+        line = encode_line(round(output.time_s * 1e6), output.stream, text)
+        page.size_bytes += len(line)
+        page.waiting.append(line)
+
+    def flush(self) -> None:
+        """Append what is waiting to the live files. Raises StoreError."""
+        for page in self._pages.values():
+            if page.waiting:
+                try:
+                    page.path.parent.mkdir(parents=True, exist_ok=True)
+                    with page.path.open("ab") as file:
+                        file.writelines(page.waiting)
+                except OSError as error:
+                    raise StoreError(
+                        f"the log `{page.path}` cannot be written: {error.strerror}",
+                        hint="make room on the disk, or set another `home`",
+                    ) from error
+                page.waiting.clear()
+
+    def close(self, attempt: Attempt) -> None:
+        """Move an ended attempt's log into the store."""
+        page = self._pages.pop(attempt, None)
+        if page is None:
+            return
+        was_live = page.path.exists()
+        before = page.path.read_bytes() if was_live else b""
+        self._store.create_log(self._run, attempt, before + b"".join(page.waiting))
+        if was_live:
+            page.path.unlink()
+
+    def remove_empty(self) -> None:
+        """Remove the run's folder of live files, once all are closed."""
+        top = self._home / "live" / self._run.flow / self._run.id
+        for folder, _, _ in os.walk(top, topdown=False):
+            with suppress(OSError):  # not empty: an attempt that somebody else still writes
+                Path(folder).rmdir()

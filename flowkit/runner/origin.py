@@ -1,0 +1,78 @@
+"""The run that another one resumes: which it is, and what of it can be used."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from flowkit.client import Workspace
+from flowkit.errors import NotFound, UsageError
+from flowkit.graph import FlowDescription
+from flowkit.metadata import RunRow
+from flowkit.plan import Plan, reusable
+from flowkit.records import Clone, RunRecord
+from flowkit.values import RunId, TaskKey
+
+
+def find_origin(workspace: Workspace, flow: str, run_id: str | None, *, user: str) -> RunRecord:
+    """Return the run to resume: the one named, or the user's latest one of the flow.
+
+    Raises:
+        NotFound: there is no such run.
+        UsageError: it is still running.
+    """
+    if run_id is not None:
+        run = RunId(flow, run_id.removeprefix(f"{flow}/"))
+    else:
+        latest = workspace.metadata.runs(flow, user=user, limit=1)
+        if not latest:
+            raise NotFound(
+                f"no run of `{flow}` is there to resume", hint="start one with `flowkit run`"
+            )
+        run = latest[0].run
+    row = _reconciled(workspace, run)
+    if row.status == "running":
+        raise UsageError(
+            f"run `{run}` is still running",
+            hint=f"stop it first (process {row.pid} on {row.host}), or wait until it ends",
+        )
+    return workspace.store.run_record(run)
+
+
+def clones_of(
+    workspace: Workspace, origin: RunRecord, new: FlowDescription, step: str | None
+) -> tuple[dict[TaskKey, Clone], Plan]:
+    """Return the tasks of an earlier run that may stand for new ones, and why others may not.
+
+    Only the index is read: nothing of the store is opened.
+    """
+    finished = workspace.metadata.finished(origin.run)
+    outcomes = {key: clone.outcome for key, clone in finished.items()}
+    plan = reusable(origin.description, new, outcomes, step)
+    return {key: finished[key] for key in plan.reusable}, plan
+
+
+def _reconciled(workspace: Workspace, run: RunId) -> RunRow:
+    """Return a run's row, after telling the index what only the store knows yet.
+
+    A runner that was killed may have had results that it had not indexed: they are in the store.
+    """
+    row = workspace.metadata.run(run)
+    if row is not None and row.status not in ("lost", "running"):
+        return row
+    if row is None and run not in set(workspace.store.run_ids(run.flow)):
+        known = [one.run.id for one in workspace.metadata.runs(run.flow, limit=200)]
+        near = get_close_matches(run.id, known, n=1)
+        raise NotFound(
+            f"there is no run `{run}`",
+            hint=f"did you mean `{run.flow}/{near[0]}`?" if near else "see `flowkit list runs`",
+        )
+    store, metadata = workspace.store, workspace.metadata
+    metadata.record_run(store.run_record(run))
+    metadata.record_results(run, list(store.results(run)))
+    if (clones := store.clones(run)) is not None:
+        metadata.record_clones(clones)
+    if (end := store.run_end(run)) is not None:
+        metadata.record_end(end)
+    found = metadata.run(run)
+    assert found is not None
+    return found

@@ -1,0 +1,225 @@
+"""A flow that has been read and can be run or resumed: the library behind the command line."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import flowkit
+from flowkit.client import Workspace, open_workspace
+from flowkit.errors import UsageError
+from flowkit.executor import FlowHost, open_executor, open_host
+from flowkit.flow import apply_with
+from flowkit.graph import FlowDescription, Graph
+from flowkit.plan import Limits, Scheduler
+from flowkit.records import Clone, RunEnd, RunRecord
+from flowkit.runner.drive import Driven, Driver
+from flowkit.runner.logbook import LogBook
+from flowkit.runner.origin import clones_of, find_origin
+from flowkit.runner.progress import Listener, Noticed
+from flowkit.runner.source import FlowSource
+from flowkit.values import Digest, RunId, StoreAddress, TaskKey
+
+if TYPE_CHECKING:
+    from flowkit.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """What a caller chooses for one run.
+
+    `parameters` is text as it stands on a command line, by option name; it is converted where the
+    flow's own types are known. `with_specs` are policies for all steps, such as `retry:times=2`.
+    The run's pathspec is written to `run_id_file` before its first task starts.
+    """
+
+    parameters: Mapping[str, str | list[str]] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    with_specs: tuple[str, ...] = ()
+    run_id_file: str | None = None
+    namespace: str | None = None
+
+
+@contextmanager
+def open_session(
+    source: FlowSource, settings: Settings, *, workspace: Workspace | None = None
+) -> Iterator[FlowSession]:
+    """Read a flow, and keep what can run it until the block ends.
+
+    Raises:
+        FlowInvalid: the flow has faults, or its file cannot be imported.
+        UsageError: the file has several flows and none is named.
+    """
+    host = open_host(settings.executor, source.file, source.name)
+    try:
+        yield FlowSession(host, settings, workspace or open_workspace(settings))
+    finally:
+        host.close()
+
+
+class FlowSession:
+    """A flow, ready to run. `description` is the flow as data, `workspace` where runs are kept."""
+
+    def __init__(self, host: FlowHost, settings: Settings, workspace: Workspace) -> None:
+        self._host, self._settings = host, settings
+        self.workspace = workspace
+
+    @property
+    def description(self) -> FlowDescription:
+        """The flow as data."""
+        return self._host.description
+
+    def run(self, options: RunOptions, listener: Listener) -> RunEnd:
+        """Run the flow from its start; returns how it ended.
+
+        Raises:
+            UsageError: a parameter or an option does not fit; there is no run then.
+            FlowkitError: the store or the executor failed; the run can be resumed.
+        """
+        self._prepare(options, listener)
+        parameters = self._host.bind(
+            self._address, options.parameters, user=self._settings.user
+        )
+        return self._drive(options, listener, self._record(options, parameters), {})
+
+    def resume(
+        self,
+        options: RunOptions,
+        listener: Listener,
+        *,
+        step: str | None = None,
+        origin: str | None = None,
+    ) -> RunEnd:
+        """Run the flow again, with every task of an earlier run that still holds cloned.
+
+        Args:
+            step: run this step and all after it anew, whatever they came to before.
+            origin: id of the run to resume; by default the user's latest run of the flow.
+
+        Raises:
+            NotFound: there is no such run.
+            UsageError: the run is still running, or there is no such step.
+        """
+        if options.parameters:
+            raise UsageError(
+                "a resumed run keeps its parameters", hint="start a new run with `flowkit run`"
+            )
+        self._prepare(options, listener)
+        user = self._settings.user
+        earlier = find_origin(self.workspace, self.description.name, origin, user=user)
+        clones, plan = clones_of(self.workspace, earlier, self.description, step)
+        for name, reason in plan.reasons.items():
+            listener(Noticed(f"step `{name}` runs anew: {reason}"))
+        parameters = self._host.rebind(self._address, earlier.parameters)
+        record = self._record(options, parameters, origin=earlier.run)
+        return self._drive(options, listener, record, clones)
+
+    @property
+    def _address(self) -> StoreAddress:
+        settings = self._settings
+        return StoreAddress(
+            url=str(settings.store), sync=settings.sync, verify=settings.verify
+        )
+
+    def _prepare(self, options: RunOptions, listener: Listener) -> None:
+        if options.with_specs:
+            self._host.redescribe(apply_with(self.description, options.with_specs))
+        unsafe = self.description.unsafe_to_fork
+        if unsafe is not None and self._settings.executor == "local":
+            listener(Noticed(f"tasks start as cold processes, which is slower: {unsafe}"))
+
+    def _record(
+        self, options: RunOptions, parameters: Digest, *, origin: RunId | None = None
+    ) -> RunRecord:
+        """Create the run's record in the store, under the first number that is free."""
+        settings, store = self._settings, self.workspace.store
+        name, number = self.description.name, store.next_run_number(self.description.name)
+        now = datetime.now(UTC)
+        while True:
+            record = RunRecord(
+                run=RunId(name, str(number)),
+                description=self.description,
+                parameters=parameters,
+                started_at=now,
+                user=settings.user,
+                origin=origin,
+                tags=options.tags,
+                system_tags=_system_tags(settings.user, now),
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                flowkit_version=flowkit.__version__,
+                python_version=platform.python_version(),
+            )
+            if store.create_run(record):
+                break
+            number += 1
+        self.workspace.metadata.record_run(record)
+        if options.run_id_file:
+            _write_run_id(Path(options.run_id_file), record.run)
+        return record
+
+    def _drive(
+        self,
+        options: RunOptions,
+        listener: Listener,
+        record: RunRecord,
+        clones: dict[TaskKey, Clone],
+    ) -> RunEnd:
+        settings, workspace = self._settings, self.workspace
+        graph = Graph(self.description)
+        limits = Limits(
+            slots=settings.max_workers,
+            cpu=settings.cpu,
+            memory_mb=settings.memory_mb,
+            gpu=settings.gpu,
+        )
+        executor = open_executor(settings.executor, self._host)
+        earlier = workspace.metadata.runs(record.run.flow, before=record.run, limit=1)
+        logs = LogBook(
+            workspace.store, record.run, settings.home, limit_bytes=settings.log_limit_bytes
+        )
+        driven = Driven(
+            record=record,
+            graph=graph,
+            scheduler=Scheduler(graph, limits),
+            executor=executor,
+            store=workspace.store,
+            address=self._address,
+            metadata=workspace.metadata,
+            logs=logs,
+            listener=listener,
+            namespace=options.namespace or f"user:{settings.user}",
+            base_run=earlier[0].run if earlier else None,
+        )
+        try:
+            return Driver(driven).drive(clones)
+        finally:
+            executor.close()
+
+
+def _system_tags(user: str, now: datetime) -> tuple[str, ...]:
+    return (
+        f"date:{now:%Y-%m-%d}",
+        f"flowkit_version:{flowkit.__version__}",
+        f"python_version:{platform.python_version()}",
+        "runtime:local",
+        f"user:{user}",
+    )
+
+
+def _write_run_id(path: Path, run: RunId) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(run.id)
+    except OSError as error:
+        raise UsageError(
+            f"the run id file `{path}` cannot be written: {error.strerror}",
+            hint="give `--run-id-file` a path in a folder that can be written to",
+        ) from error
