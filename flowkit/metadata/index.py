@@ -124,10 +124,8 @@ class Metadata:
     ) -> list[RunRow]:
         """Return runs, newest first. For the next page, pass the last run as `before`.
 
-        Args:
-            tags: all of which, user's or system's, the run must have.
-            since: the earliest start, included.
-            until: the latest start, not included.
+        A run must have all `tags`, be they the user's or flowkit's, and have started at `since`
+        or later, but before `until`.
         """
         wanted = RunFilter(
             flow=flow,
@@ -168,9 +166,7 @@ class Metadata:
     ) -> list[TaskRow]:
         """Return the latest attempt of each task, in the order of their keys.
 
-        Args:
-            under: how the indexes of the tasks' paths start.
-            status: that of the latest attempt.
+        `under`: how the indexes of the tasks' paths start. `status`: that of the latest attempt.
         """
         wanted = TaskFilter(run=run, step=step, under=under, status=status)
         return tasks.read_tasks(self._database, wanted, limit=limit, offset=offset)
