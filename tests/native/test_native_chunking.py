@@ -61,9 +61,9 @@ def structured(seed: int, size: int) -> bytes:
     return bytes(made[:size])
 
 
-sizes = st.tuples(
-    st.integers(64, 2000), st.integers(0, 4000), st.integers(0, 20000)
-).map(lambda drawn: (drawn[0], drawn[0] + drawn[1], sum(drawn)))
+sizes = st.tuples(st.integers(64, 2000), st.integers(0, 4000), st.integers(0, 20000)).map(
+    lambda drawn: (drawn[0], drawn[0] + drawn[1], sum(drawn))
+)
 data = st.one_of(
     st.binary(max_size=3000),
     st.builds(structured, st.integers(0, 1000), st.integers(0, 30000)),
