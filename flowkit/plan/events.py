@@ -60,7 +60,8 @@ class StartTask:
     """Start an attempt. `fallback`: no user code, `@catch` stands in for a process that died.
 
     `inputs` are manifests in split order, one for a step that is no join. `input_steps` names the
-    step of each, or one name for all; the start's is `PARAMETERS_STEP`. `joined` is the foreach that a join closes, with index 0.
+    step of each, or one name for all; the start's input is from `PARAMETERS_STEP`. `joined` is the
+    foreach that a join closes, with index 0.
     """
 
     attempt: Attempt

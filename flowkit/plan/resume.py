@@ -1,0 +1,90 @@
+"""Which tasks of an earlier run still hold for a flow that may have changed since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flowkit.errors import NotFound
+from flowkit.graph import FlowDescription, Graph, Node
+from flowkit.values import Outcome, TaskKey
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePlan:
+    """What a resumed run may clone, and why it runs the other steps anew.
+
+    `reusable` is what `RunStarted` takes: it may hold tasks behind one that runs anew, which the
+    scheduler does not clone. `reasons` names the steps that run anew for a reason of their own,
+    in topological order; what follows them runs anew as far as it depends on them.
+    """
+
+    reusable: Mapping[TaskKey, Outcome]
+    reasons: Mapping[str, str]
+
+
+def reusable(
+    old: FlowDescription,
+    new: FlowDescription,
+    finished: Mapping[TaskKey, Outcome],
+    from_step: str | None = None,
+) -> ResumePlan:
+    """Compare a flow with the one that an earlier run ran, and say what holds.
+
+    Args:
+        old: the flow as the earlier run ran it.
+        new: the flow as it is now.
+        finished: the tasks of the earlier run that succeeded, its own clones among them.
+        from_step: the step that runs anew with all that comes after it, whatever has changed.
+
+    Raises:
+        NotFound: `from_step` is no step of the flow; a UsageError.
+    """
+    graph = Graph(new)
+    if from_step is not None and from_step not in graph:
+        raise _unknown(from_step, graph)
+    behind = graph.descendants(from_step) if from_step is not None else frozenset()
+    before = {node.name: node for node in old.nodes}
+    reasons: dict[str, str] = {}
+    for step in graph:
+        reason = _change(before.get(step), graph[step])
+        if step == from_step:
+            reason = "named on the command line"
+        elif step in behind:
+            reason = f"comes after `{from_step}`"
+        if reason is not None:
+            reasons[step] = reason
+    held = {
+        key: outcome
+        for key, outcome in finished.items()
+        if key.step in graph and key.step not in reasons
+    }
+    return ResumePlan(held, reasons)
+
+
+def _change(old: Node | None, new: Node) -> str | None:
+    """Say why a step's earlier tasks do not stand for its new ones, or None."""
+    if old is None:
+        return "new step"
+    if old.code != new.code:
+        return "code changed"
+    if _way(old) != _way(new):
+        return "hands over differently"
+    return None
+
+
+def _way(node: Node) -> tuple[object, ...]:
+    return (node.kind, node.targets, node.foreach, node.condition, node.is_join)
+
+
+def _unknown(step: str, graph: Graph) -> NotFound:
+    # Only a mistake needs it, and it imports regular expressions.
+    from difflib import get_close_matches
+
+    near = get_close_matches(step, list(graph), n=3)
+    names = near or list(graph)
+    return NotFound(
+        f"flow `{graph.name}` has no step `{step}` to resume from",
+        hint=f"{'did you mean' if near else 'name one of'} {', '.join(f'`{n}`' for n in names)}"
+        + ("?" if near else ""),
+    )
