@@ -1,0 +1,115 @@
+"""The one front door to checks: `nox -s lint`, `nox -s tests`; `nox -l` lists all.
+
+Every session has an environment of its own. `FLOWKIT_WHEEL` may name a wheel of this tree, built
+for the Python that runs nox, so that a series of sessions compiles it once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["lint", "tests", "native", "docs", "examples"]
+nox.options.error_on_missing_interpreters = False
+
+
+def install(session: nox.Session, extras: str) -> None:
+    """Install flowkit as a user would, from the given wheel or from the tree."""
+    wheel = os.environ.get("FLOWKIT_WHEEL")
+    if wheel and session.python is None:
+        session.install(f"flowkit[{extras}] @ {Path(wheel).resolve().as_uri()}")
+    else:
+        session.install(f".[{extras}]")
+
+
+def cpp_sources() -> list[str]:
+    """List our own C++ files."""
+    return sorted(str(path) for path in Path("native").rglob("*.[ch]pp"))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, types, the direction of imports, and the format of C++."""
+    # The test extra too: what `flowkit.testing` imports must be known to mypy.
+    install(session, "lint,test")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("lint-imports")
+    session.run("clang-format", "--dry-run", "--Werror", *cpp_sources())
+
+
+def run_tests(session: nox.Session) -> None:
+    """All tests but those of the documentation, then the examples in docstrings."""
+    install(session, "test")
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.run("pytest", "--doctest-modules", "--pyargs", "flowkit")
+    session.run("pytest", "--numprocesses=auto", "--dist=worksteal", "--ignore=tests/docs")
+
+
+nox.session(run_tests, name="tests")
+for version in ("3.11", "3.12", "3.13"):
+    nox.session(run_tests, name=f"tests-{version}", python=version)
+
+
+@nox.session
+def native(session: nox.Session) -> None:
+    """C++ tests under AddressSanitizer and UBSan; clang-tidy and fuzzing where Clang is found."""
+    session.install("cmake>=3.26", "ninja>=1.11")
+
+    def build_and_test(preset: str) -> None:
+        session.run("cmake", "--preset", preset, silent=True)
+        session.run("cmake", "--build", "--preset", preset)
+        session.run("ctest", "--preset", preset)
+
+    build_and_test("asan")
+    if shutil.which("clang-tidy"):
+        sources = [path for path in cpp_sources() if path.startswith("native/src/")]
+        session.run("clang-tidy", "--quiet", "-p", "build/asan", *sources, external=True)
+    else:
+        session.log("clang-tidy is not installed: skipped")
+    if shutil.which("clang++"):
+        build_and_test("fuzz")
+    else:
+        session.log("clang++ is not installed: no fuzzing")
+
+
+@nox.session
+def tsan(session: nox.Session) -> None:
+    """C++ tests under ThreadSanitizer."""
+    session.install("cmake>=3.26", "ninja>=1.11")
+    session.run("cmake", "--preset", "tsan", silent=True)
+    session.run("cmake", "--build", "--preset", "tsan")
+    session.run("ctest", "--preset", "tsan")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Every code block and command of the documentation runs."""
+    install(session, "examples,test")
+    session.run("pytest", "tests/docs", *session.posargs)
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Every flow in `examples/` runs to its end."""
+    install(session, "examples")
+    home = session.create_tmp()
+    for path in sorted(Path("examples").rglob("*.py")):
+        if "FlowSpec" in path.read_text(encoding="utf-8"):
+            session.run("flowkit", "run", str(path), env={"FLOWKIT_HOME": home})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks, or those named: `nox -s bench -- store`."""
+    install(session, "examples,test")
+    for path in sorted(Path("benchmarks").glob("[!_]*.py")):
+        if not session.posargs or path.stem in session.posargs:
+            session.run("python", str(path))
