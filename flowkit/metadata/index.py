@@ -106,9 +106,9 @@ class Metadata:
         with self._database.writing() as connection:
             recording.delete_all(connection)
 
-    def flows(self) -> list[FlowRow]:
-        """Return the flows that have runs, by name."""
-        return runs.read_flows(self._database)
+    def flows(self, *, tags: Sequence[str] = ()) -> list[FlowRow]:
+        """Return the flows that have runs with all these tags, by name."""
+        return runs.read_flows(self._database, tags)
 
     def runs(
         self,
@@ -150,9 +150,12 @@ class Metadata:
         found = self.runs(flow, tags=tags, status=status, limit=1)
         return found[0] if found else None
 
-    def steps(self, run: RunId) -> list[StepRow]:
-        """Return the run's steps that have tasks: clones first, then in order of first start."""
-        return tasks.read_steps(self._database, run)
+    def steps(self, run: RunId, step: str | None = None) -> list[StepRow]:
+        """Return the run's steps that have tasks: clones first, then in order of first start.
+
+        With `step`, only that one.
+        """
+        return tasks.read_steps(self._database, run, step)
 
     def tasks(
         self,
@@ -160,6 +163,7 @@ class Metadata:
         step: str | None = None,
         *,
         under: tuple[int, ...] = (),
+        after: TaskKey | None = None,
         status: AttemptStatus | None = None,
         limit: int | None = None,
         offset: int = 0,
@@ -167,8 +171,10 @@ class Metadata:
         """Return the latest attempt of each task, in the order of their keys.
 
         `under`: how the indexes of the tasks' paths start. `status`: that of the latest attempt.
+        For the next page, pass the last task's key as `after`: cheaper than an `offset`, which
+        reads what it skips.
         """
-        wanted = TaskFilter(run=run, step=step, under=under, status=status)
+        wanted = TaskFilter(run=run, step=step, under=under, after=after, status=status)
         return tasks.read_tasks(self._database, wanted, limit=limit, offset=offset)
 
     def task(self, run: RunId, key: TaskKey) -> TaskRow | None:

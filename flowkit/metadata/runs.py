@@ -70,12 +70,13 @@ def run_named(text: str) -> RunId:
     return RunId(flow, run)
 
 
-def read_flows(database: Database) -> list[FlowRow]:
-    """Return the flows that have runs, by name."""
+def read_flows(database: Database, tags: Sequence[str]) -> list[FlowRow]:
+    """Return the flows that have runs with all these tags, by name."""
+    where = f"WHERE {' AND '.join([_TAGGED] * len(tags))}" if tags else ""
     return database.read(
-        "SELECT flow, COUNT(*), MIN(started_at), MAX(started_at) FROM runs "
-        "GROUP BY flow ORDER BY flow",
-        (),
+        f"""SELECT r.flow, COUNT(*), MIN(r.started_at), MAX(r.started_at) FROM runs r {where}
+        GROUP BY r.flow ORDER BY r.flow""",
+        tags,
         lambda rows: [
             FlowRow(
                 name=name,

@@ -31,7 +31,7 @@ _STEPS = f"""SELECT n.step,
     MIN(n.started_at), MAX(n.finished_at), MIN(s.place)
     FROM (SELECT a.flow, a.run, a.step, a.status, a.origin, a.started_at, a.finished_at,
         CASE WHEN {_HAS_LATER} THEN 0 ELSE 1 END AS latest
-        FROM attempts a WHERE a.flow = ? AND a.run = ?) n
+        FROM attempts a WHERE a.flow = ? AND a.run = ?{{}}) n
     LEFT JOIN run_steps s ON s.flow = n.flow AND s.run = n.run AND s.step = n.step
     GROUP BY n.step
     ORDER BY COALESCE(MIN(n.started_at), 0), MIN(s.place), n.step"""
@@ -50,18 +50,23 @@ _PREVIOUS = """SELECT a.manifest FROM
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFilter:
-    """Which tasks of a run are asked for; `under`: how the indexes of their paths start."""
+    """Which tasks of a run are asked for.
+
+    `under`: how the indexes of their paths start. `after`: the key that they come after.
+    """
 
     run: RunId
     step: str | None = None
     keys: tuple[TaskKey, ...] = ()
     under: tuple[int, ...] = ()
+    after: TaskKey | None = None
     status: AttemptStatus | None = None
 
 
-def read_steps(database: Database, run: RunId) -> list[StepRow]:
+def read_steps(database: Database, run: RunId, step: str | None) -> list[StepRow]:
     """Return the steps that have tasks: cloned ones first, then in order of first start."""
-    rows = database.read(_STEPS, (run.flow, run.id), list)
+    sql = _STEPS.format("" if step is None else " AND a.step = ?")
+    rows = database.read(sql, (run.flow, run.id, *([] if step is None else [step])), list)
     is_lost = any(row[4] for row in rows) and not _is_running(database, run)
     return [
         StepRow(
@@ -136,6 +141,9 @@ def _conditions(wanted: TaskFilter) -> tuple[list[str], list[object]]:
     if wanted.under:
         conditions.append("a.position >= ? AND a.position < ?")
         parameters += below(wanted.under)
+    if wanted.after is not None:
+        conditions.append("(a.step, a.position) > (?, ?)")
+        parameters += [wanted.after.step, position(wanted.after)]
     if wanted.status is not None:
         conditions.append("a.status = ?")
         parameters.append("running" if wanted.status == "lost" else wanted.status)

@@ -146,6 +146,20 @@ def test_flows_count_their_runs(index: Metadata, record: Make) -> None:
     )
 
 
+def test_flows_may_be_asked_for_by_tag(index: Metadata, record: Make) -> None:
+    for made in (
+        record(1, tags=("a", "b")),
+        record(2, tags=("a",)),
+        record(3, flow="Score", system_tags=("user:bob",), tags=("a",)),
+    ):
+        index.record_run(made)
+
+    assert [(flow.name, flow.runs) for flow in index.flows(tags=["a", "user:ann"])] == [
+        ("Train", 2)
+    ]
+    assert [flow.name for flow in index.flows(tags=["b", "user:bob"])] == []
+
+
 def test_a_run_of_a_living_process_heard_of_lately_is_running(
     index: Metadata, record: Make
 ) -> None:

@@ -119,6 +119,16 @@ def test_pages_of_tasks_together_are_all_tasks(index: Metadata, success: Result)
     assert task_ids(index.tasks(RUN, "fit", offset=23)) == ["23", "24"]
 
 
+def test_a_page_may_begin_after_a_task(index: Metadata, success: Result) -> None:
+    index.record_results(RUN, [success("fit", number) for number in range(12)])
+    index.record_results(RUN, [success("end")])
+
+    assert task_ids(index.tasks(RUN, "fit", after=TaskKey("fit", (8,)), limit=2)) == ["9", "10"]
+    assert task_ids(index.tasks(RUN, "fit", after=TaskKey("fit", (11,)))) == []
+    found = index.tasks(RUN, after=TaskKey("end"), limit=1)
+    assert [str(row.key) for row in found] == ["fit/0"]
+
+
 def test_tasks_under_an_element_are_those_of_its_path(index: Metadata, success: Result) -> None:
     paths = [(1, 0), (1, 5), (1, 12), (11, 0), (2, 0), (0, 1)]
     index.record_results(RUN, [success("fit", *path) for path in paths])
@@ -220,6 +230,8 @@ def test_steps_are_counted_by_the_latest_attempt_of_each_task(
     assert steps[1].started_at == first + timedelta(seconds=2)
     assert steps[1].finished_at == first + timedelta(seconds=31)
     assert index.steps(RunId("Train", "2")) == []
+    assert index.steps(RUN, "fit") == [steps[1]]
+    assert index.steps(RUN, "end") == []
 
 
 def test_cloned_steps_come_first_in_the_order_of_the_flow(
