@@ -1,9 +1,13 @@
 """What a flow is, as data, and what can be asked about its shape.
 
 `model`: nodes with their policies, and the description of a whole flow. `shape`: order, parents
-and open splits.
+and open splits. `faults`: what can be wrong with a flow, and the error that lists it. `checks`,
+`balance`: the rules. `draw`: a flow as text, DOT and JSON.
 """
 
+from flowkit.graph.checks import check
+from flowkit.graph.draw import to_dot, to_json, to_text
+from flowkit.graph.faults import RESERVED_NAMES, RULES, Fault, FlowFaults, reserved_name
 from flowkit.graph.model import (
     Case,
     Catch,
@@ -20,9 +24,13 @@ from flowkit.graph.model import (
 from flowkit.graph.shape import Graph
 
 __all__ = [
+    "RESERVED_NAMES",
+    "RULES",
     "Case",
     "Catch",
+    "Fault",
     "FlowDescription",
+    "FlowFaults",
     "Graph",
     "Kind",
     "Node",
@@ -32,4 +40,9 @@ __all__ = [
     "Resources",
     "Retry",
     "Timeout",
+    "check",
+    "reserved_name",
+    "to_dot",
+    "to_json",
+    "to_text",
 ]

@@ -1,0 +1,350 @@
+"""Reading a flow: from the class that a user wrote to a description, or to all of its faults."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from types import FunctionType, ModuleType
+from typing import Any
+
+from flowkit.errors import UsageError
+from flowkit.flow.decorators import StepMark, step_mark, unmarked
+from flowkit.flow.handing_over import HandOver, HandOverReader
+from flowkit.flow.members import Member, is_constant, members_of
+from flowkit.flow.parameter_field import ParameterField, folded
+from flowkit.flow.source import FunctionSource, Sources, code_digest, module_file, own_nodes
+from flowkit.graph import (
+    RESERVED_NAMES,
+    Fault,
+    FlowDescription,
+    FlowFaults,
+    Kind,
+    Node,
+    ParameterDescription,
+    Place,
+    check,
+    reserved_name,
+)
+
+
+def describe_flow(flow_class: type, *, file: str | None = None) -> FlowDescription:
+    """Read a flow from its class, with the steps and parameters that it inherits.
+
+    `file` is what the user calls the flow's file; places in it are shown that way.
+
+    Raises:
+        FlowFaults: the flow breaks rules; all of those that were found.
+    """
+    description, faults = _FlowReader(flow_class, file).read()
+    if faults:
+        raise FlowFaults(description.name, faults, file=description.file)
+    return description
+
+
+def find_flows(module: ModuleType) -> list[type]:
+    """Return the flows that a module defines, in order: subclasses of FlowSpec with steps.
+
+    Where some of them have a start, those without are bases of others, and left out.
+    """
+    from flowkit.flow.spec import FlowSpec
+
+    flows = [
+        one
+        for one in vars(module).values()
+        if inspect.isclass(one)
+        and issubclass(one, FlowSpec)
+        and one.__module__ == module.__name__
+        and _steps(members_of(one))
+    ]
+    unique = list(dict.fromkeys(flows))
+    return [one for one in unique if _has_start(one)] or unique
+
+
+def choose_flow(classes: Sequence[type], name: str | None, *, file: str | None = None) -> type:
+    """Return the flow of that name, or the only one if none is named. Raises UsageError."""
+    shown = file or next(
+        (found.rpartition("/")[2] for found in map(module_file, classes) if found), "flow.py"
+    )
+    names = {one.__name__: one for one in classes}
+    known = ", ".join(f"`{one}`" for one in names)
+    if not names:
+        raise UsageError(
+            f"`{file}` defines no flow" if file else "the file defines no flow",
+            hint="subclass `flowkit.FlowSpec`, and mark its steps with `@step`",
+        )
+    if name is None and len(names) > 1:
+        raise UsageError(
+            f"`{shown}` defines several flows: {known}",
+            hint=f"name one: `flowkit run {shown}:{next(reversed(names))}`",
+        )
+    if name is not None and name not in names:
+        near = get_close_matches(name, names, n=1)
+        raise UsageError(
+            f"`{shown}` defines no flow `{name}`",
+            hint=f"did you mean `{shown}:{near[0]}`?" if near else f"it defines {known}",
+        )
+    return classes[0] if name is None else names[name]
+
+
+def _steps(members: dict[str, Member]) -> dict[str, StepMark]:
+    marks = {name: step_mark(member.value) for name, member in members.items()}
+    return {name: mark for name, mark in marks.items() if mark is not None}
+
+
+def _has_start(flow_class: type) -> bool:
+    steps = _steps(members_of(flow_class))
+    return "start" in steps or any(mark.start for mark in steps.values())
+
+
+class _FlowReader:
+    """Reads one flow; its faults gather on the way."""
+
+    def __init__(self, flow_class: type, file: str | None) -> None:
+        own = module_file(flow_class)
+        self._class, self._file = flow_class, file or own or "<unknown>"
+        self._sources = Sources(own=own, shown=file)
+        self._members = members_of(flow_class)
+        self._marks = _steps(self._members)
+        self._faults: list[Fault] = []
+        self._calls: dict[str, Place] = {}
+        self._unread: set[str] = set()
+
+    def read(self) -> tuple[FlowDescription, list[Fault]]:
+        self._check_members()
+        start, end = self._role("start"), self._role("end")
+        parameters = self._parameters()
+        constants = [
+            name for name, member in self._members.items() if is_constant(name, member.value)
+        ]
+        description = FlowDescription(
+            name=self._class.__name__,
+            file=self._file,
+            start=start,
+            end=end,
+            nodes=tuple(self._node(name, mark, end) for name, mark in self._marks.items()),
+            parameters=parameters,
+            constants=tuple(constants),
+            doc=inspect.cleandoc(self._class.__doc__ or ""),
+        )
+        graph_faults = check(description, calls=self._calls, unread=self._unread)
+        return description, self._faults + graph_faults
+
+    def _fault(self, rule: str, message: str, hint: str, place: Place | None) -> None:
+        self._faults.append(Fault(rule, message, hint, place))
+
+    def _place(self, name: str) -> Place | None:
+        member = self._members[name]
+        function = _function(member.value)
+        if function is not None:
+            return self._sources.place_of_function(function)
+        return self._sources.place_of_attribute(member.owner, name)
+
+    def _role(self, role: str) -> str:
+        """Return the step that is marked as start or end, or else the one of that name."""
+        marked = [name for name, mark in self._marks.items() if getattr(mark, role)]
+        for name in marked[1:]:
+            self._fault(
+                f"{role}-twice",
+                f"step `{name}` is marked as the {role}, and so is `{marked[0]}`",
+                f"leave `{role}=True` on one of them",
+                self._place(name),
+            )
+        return marked[0] if marked else role if role in self._marks else ""
+
+    def _check_members(self) -> None:
+        for name, member in self._members.items():
+            is_step = name in self._marks
+            if unmarked(member.value):
+                self._fault(
+                    "step-unmarked",
+                    f"`{name}` is decorated like a step, but is not marked as one",
+                    "add `@step` right above it",
+                    self._place(name),
+                )
+            elif step_mark(member.hides) and isinstance(member.value, FunctionType) and not is_step:
+                self._fault(
+                    "step-unmarked",
+                    f"`{name}` overrides a step, but is not marked as one",
+                    "add `@step` right above it",
+                    self._place(name),
+                )
+            if is_step and isinstance(member.hides, ParameterField):
+                self._clash(f"step `{name}` hides a parameter of a base class", name)
+            elif step_mark(member.hides) and isinstance(member.value, ParameterField):
+                self._clash(f"parameter `{name}` hides a step of a base class", name)
+            if name in RESERVED_NAMES and not is_step:
+                kind = "parameter" if isinstance(member.value, ParameterField) else "attribute"
+                self._faults.append(reserved_name(kind, name, self._place(name)))
+
+    def _clash(self, message: str, name: str) -> None:
+        self._fault("name-clash", message, "give one of them another name", self._place(name))
+
+    def _parameters(self) -> tuple[ParameterDescription, ...]:
+        described, taken = [], dict[str, str]()
+        for attribute, member in self._members.items():
+            parameter = member.value
+            if not isinstance(parameter, ParameterField):
+                continue
+            place = self._place(attribute)
+            other = taken.setdefault(folded(parameter.name), attribute)
+            if other != attribute or parameter.attribute != attribute:
+                self._fault(
+                    "parameter-twice",
+                    f"`{other if other != attribute else parameter.attribute}` and `{attribute}` "
+                    f"are both the parameter `{parameter.name}`",
+                    "give each its own Parameter and its own name",
+                    place,
+                )
+            faults = parameter.faults(place)
+            self._faults += faults
+            if not any(fault.rule == "parameter-type" for fault in faults):
+                described.append(parameter.describe(attribute))
+        return tuple(described)
+
+    def _node(self, name: str, mark: StepMark, end: str) -> Node:
+        function = _function(self._members[name].value)
+        source = self._source(name, function)
+        place = self._place(name) or Place(self._file, 1)
+        self._check_mark(name, mark, source, place)
+        if source is None:
+            self._unread.add(name)
+            return Node(name=name, kind=Kind.LINEAR, place=place, policies=mark.policies)
+        self._check_artifacts(name, source, place)
+        hand_over = self._hand_over(name, source, place)
+        kind = hand_over.kind if hand_over else Kind.END if name == end else Kind.LINEAR
+        return Node(
+            name=name,
+            kind=kind,
+            place=place,
+            targets=hand_over.targets if hand_over else (),
+            is_join=self._is_join(name, source, place),
+            foreach=hand_over.foreach if hand_over else None,
+            condition=hand_over.condition if hand_over else None,
+            cases=hand_over.cases if hand_over else (),
+            policies=mark.policies,
+            doc=ast.get_docstring(source) or "",
+            code=code_digest(source),
+        )
+
+    def _source(self, name: str, function: Callable[..., Any] | None) -> FunctionSource | None:
+        """Return the definition of a step, if it is one that can be read."""
+        place = self._place(name)
+        if function is None:
+            kind = type(self._members[name].value).__name__
+            self._fault(
+                "step-kind",
+                f"step `{name}` is a `{kind}`, not a plain method",
+                f"write `@step` above `def {name}(self)`, and nothing that replaces the method",
+                place,
+            )
+            return None
+        source = self._sources.function(function)
+        if function.__name__ != name or (source is not None and source.name != name):
+            self._fault(
+                "step-renamed",
+                f"step `{name}` is the function `{function.__name__}`: it is wrapped by a "
+                "decorator, or assigned under another name",
+                "add `@functools.wraps(function)` in that decorator, or define the step itself",
+                place,
+            )
+            return None
+        if source is None:
+            self._fault(
+                "source-missing",
+                f"the source of step `{name}` cannot be read",
+                "define it with `def` in a file that has not changed since it was imported",
+                place,
+            )
+            return None
+        if inspect.iscoroutinefunction(function) or _yields(source):
+            kind = "a coroutine" if inspect.iscoroutinefunction(function) else "a generator"
+            self._fault(
+                "step-kind",
+                f"step `{name}` is {kind}, not a plain method",
+                "take out `async`" if kind == "a coroutine" else "take out `yield`",
+                place,
+            )
+        return source
+
+    def _check_mark(
+        self, name: str, mark: StepMark, source: FunctionSource | None, place: Place
+    ) -> None:
+        for fault in mark.faults:
+            line = _line_of_decorator(source, fault.decorator) or place.line
+            self._fault(
+                fault.rule,
+                f"{fault.message} (step `{name}`)",
+                fault.hint,
+                Place(place.file, line),
+            )
+
+    def _check_artifacts(self, name: str, source: FunctionSource, place: Place) -> None:
+        """Find artifacts that would hide a step, so that self.next could not name it any more."""
+        arguments = [*source.args.posonlyargs, *source.args.args]
+        first = arguments[0].arg if arguments else ""
+        for node in own_nodes(source):
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.ctx, ast.Store)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == first
+                and node.attr in self._marks
+            ):
+                self._fault(
+                    "name-clash",
+                    f"step `{name}` sets the artifact `{node.attr}`, which is a step",
+                    "give the artifact another name",
+                    Place(place.file, node.lineno),
+                )
+
+    def _hand_over(self, name: str, source: FunctionSource, place: Place) -> HandOver | None:
+        reader = HandOverReader(name, source, file=place.file)
+        hand_over = reader.read()
+        self._faults += reader.faults
+        if reader.faults:
+            self._unread.add(name)
+        if hand_over is not None:
+            self._calls[name] = hand_over.place
+        return hand_over
+
+    def _is_join(self, name: str, source: FunctionSource, place: Place) -> bool:
+        arguments = [*source.args.posonlyargs, *source.args.args]
+        more = source.args.vararg or source.args.kwarg or source.args.kwonlyargs
+        if len(arguments) not in (1, 2) or more:
+            self._fault(
+                "step-arguments",
+                f"step `{name}` takes other arguments than `self`, or `self` and `inputs`",
+                f"write `def {name}(self)`, or `def {name}(self, inputs)` for a join",
+                place,
+            )
+        return len(arguments) > 1
+
+
+def _function(member: object) -> FunctionType | None:
+    """Return the function behind a member, through decorators that say what they wrap."""
+    if not isinstance(member, FunctionType):
+        return None
+    inner = inspect.unwrap(member)
+    return inner if isinstance(inner, FunctionType) else None
+
+
+def _yields(source: FunctionSource) -> bool:
+    left: list[ast.AST] = list(source.body)
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.Yield | ast.YieldFrom):
+            return True
+        if not isinstance(node, FunctionSource | ast.Lambda | ast.ClassDef):
+            left.extend(ast.iter_child_nodes(node))
+    return False
+
+
+def _line_of_decorator(source: FunctionSource | None, decorator: str) -> int | None:
+    """Return the line of a decorator; of the upper one, if it is there twice."""
+    for node in source.decorator_list if source else []:
+        call = node.func if isinstance(node, ast.Call) else node
+        if decorator in (getattr(call, "id", None), getattr(call, "attr", None)):
+            return node.lineno
+    return None

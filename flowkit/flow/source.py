@@ -1,0 +1,147 @@
+"""The source of a flow: its files as syntax trees, each parsed once."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowkit.graph import Place
+
+FunctionSource = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """What is defined in a file: functions by their first line, classes by name."""
+
+    functions: dict[int, FunctionSource] = field(default_factory=dict)
+    classes: dict[str, list[ast.ClassDef]] = field(default_factory=dict)
+
+
+class Sources:
+    """Finds functions and attributes in the files that define them.
+
+    `own` and `shown` rename one file in the places that are given: what Python calls the flow's
+    file, and what the user called it.
+    """
+
+    def __init__(self, *, own: str | None, shown: str | None) -> None:
+        self._own, self._shown = own, shown
+        self._files: dict[str, _File] = {}
+
+    def place(self, file: str, line: int) -> Place:
+        """Return a place as the user knows it."""
+        return Place(self._shown if self._shown and file == self._own else file, line)
+
+    def function(self, function: Callable[..., Any]) -> FunctionSource | None:
+        """Return a function's definition; None if it cannot be read, or is no `def`."""
+        code = function.__code__
+        return self._file(code.co_filename, function).functions.get(code.co_firstlineno)
+
+    def place_of_function(self, function: Callable[..., Any]) -> Place:
+        """Return the line of a function's `def`, below its decorators."""
+        found = self.function(function)
+        line = found.lineno if found else function.__code__.co_firstlineno
+        return self.place(function.__code__.co_filename, line)
+
+    def place_of_attribute(self, owner: type, attribute: str) -> Place | None:
+        """Return the line where a class sets an attribute, or where the class begins."""
+        file = module_file(owner)
+        if file is None:
+            return None
+        classes = self._file(file, owner).classes.get(owner.__name__, [])
+        for one in classes:
+            for statement in one.body:
+                if attribute in _assigned(statement):
+                    return self.place(file, statement.lineno)
+        return self.place(file, classes[0].lineno) if classes else None
+
+    def _file(self, name: str, member: type | Callable[..., Any]) -> _File:
+        if name not in self._files:
+            self._files[name] = _parsed(member)
+        return self._files[name]
+
+
+def module_file(owner: type) -> str | None:
+    """Return the file that defines a class, as its functions name it."""
+    for member in vars(owner).values():
+        code = getattr(member, "__code__", None)
+        if code is not None and member.__qualname__.startswith(owner.__qualname__ + "."):
+            return str(code.co_filename)
+    return getattr(sys.modules.get(owner.__module__), "__file__", None)
+
+
+def _parsed(member: type | Callable[..., Any]) -> _File:
+    """Parse the whole file, so that all lines and names are where they are."""
+    file = _File()
+    try:
+        lines, _ = inspect.findsource(member)
+        tree = ast.parse("".join(lines))
+    except (OSError, TypeError, SyntaxError):
+        return file  # No source, or not the one that is running: nothing is found in it.
+    for node in ast.walk(tree):
+        if isinstance(node, FunctionSource):
+            first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+            file.functions[first] = node
+        elif isinstance(node, ast.ClassDef):
+            file.classes.setdefault(node.name, []).append(node)
+    return file
+
+
+def _assigned(statement: ast.stmt) -> set[str]:
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Assign):
+        targets = statement.targets
+    elif isinstance(statement, ast.AnnAssign):
+        targets = [statement.target]
+    elif isinstance(statement, FunctionSource):
+        return {statement.name}
+    return {
+        node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)
+    }
+
+
+def own_nodes(function: FunctionSource) -> Iterator[ast.AST]:
+    """Yield the nodes of a function's body, but not those of classes inside it."""
+    left: list[ast.AST] = list(reversed(function.body))
+    while left:
+        node = left.pop()
+        yield node
+        if not isinstance(node, ast.ClassDef):
+            left.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def code_digest(function: FunctionSource) -> str:
+    """Return a digest of what a function does: 64 hex digits.
+
+    Comments, layout, the docstring and the decorators do not count, and all supported versions of
+    Python give the same.
+    """
+    from blake3 import blake3
+
+    documented = ast.get_docstring(function, clean=False) is not None
+    parts = [function.name, _shape(function.args), _shape(function.body[documented:])]
+    return blake3("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _shape(value: object) -> str:
+    """Write a syntax tree as text. Unlike `ast.dump`, empty fields are never written.
+
+    Later versions of Python add fields that are empty in code that earlier ones can read.
+    """
+    if isinstance(value, ast.Constant):
+        return f"{type(value.value).__name__}:{value.value!r}"
+    if isinstance(value, ast.AST):
+        fields = (
+            f"{name}={_shape(one)}"
+            for name, one in ast.iter_fields(value)
+            if one is not None and one != [] and name != "type_comment"
+        )
+        return f"{type(value).__name__}({','.join(fields)})"
+    if isinstance(value, list):
+        return f"[{','.join(map(_shape, value))}]"
+    return repr(value)
