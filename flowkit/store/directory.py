@@ -1,0 +1,369 @@
+"""A directory as a storage: whole files or none, safe for many processes at once.
+
+`docs/format/layout.md` says what is in the directory.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
+from stat import S_ISDIR
+from typing import Final, TypeVar
+
+from blake3 import blake3
+
+from flowkit.errors import KeyMissing, StoreError, VersionMoved
+from flowkit.ports import Buffer, Storage, Stored
+from flowkit.store.hashing import as_bytes
+from flowkit.store.keys import check_folder, check_key
+
+MAP_FROM_BYTES: Final = 1 << 20
+"""Files of this size and above are mapped and sealed; smaller ones are cheaper to read."""
+
+_TEMPORARY: Final = ".temporary"
+_LOCKS: Final = ".locks"
+_VECTORS: Final = 1024
+_FOLDER_TRIES: Final = 100
+_WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+
+Result = TypeVar("Result")
+
+_HINTS: Final = {
+    errno.ENOSPC: "free some space on the store's disk",
+    errno.EDQUOT: "free some space in your quota on the store's disk",
+    errno.EACCES: "give this user the right to read and write the store's directory",
+    errno.EPERM: "keep the store on a file system with hard links, owned by this user",
+    errno.EROFS: "mount the store's file system for writing",
+    errno.EIO: "check the store's disk: the system log has the details",
+    errno.ENOTDIR: "name a directory as the store",
+    errno.EMFILE: "raise the limit of open files: `ulimit -n 65536`",
+}
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    """Raise what an error of the system means to a user of the store."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"the store failed at `{key}`: {(error.strerror or str(error)).lower()}",
+            hint=_HINTS.get(error.errno or 0, "check that the store's directory can be used"),
+        ) from error
+
+
+def _write(descriptor: int, buffers: Sequence[Buffer]) -> None:
+    """Write all bytes from where they are; the system may take them in parts."""
+    pending = [view for one in buffers if (view := as_bytes(one)).nbytes]
+    at = 0
+    while at < len(pending):
+        written = os.writev(descriptor, pending[at : at + _VECTORS])
+        while at < len(pending) and written >= pending[at].nbytes:
+            written -= pending[at].nbytes
+            at += 1
+        if written:
+            pending[at] = pending[at][written:]
+
+
+def _read(descriptor: int, start: int, size: int) -> bytearray:
+    """Read up to `size` bytes into memory of their own."""
+    data = bytearray(size)
+    view, at = memoryview(data), 0
+    while at < size and (count := os.preadv(descriptor, [view[at:]], start + at)):
+        at += count
+    view.release()
+    del data[at:]
+    return data
+
+
+def _seal_ns(key: str) -> int:
+    """Return the mtime that says that a file was not touched since it was written."""
+    number = int.from_bytes(blake3(key.encode()).digest(4), "little")
+    return (1_000_000_000 + number % 100_000_000) * 1_000_000_000
+
+
+class _Maps:
+    """Counts live maps: each holds a descriptor, and a task must not run out of those."""
+
+    def __init__(self) -> None:
+        self._live: set[weakref.ref[mmap.mmap]] = set()
+
+    def open(self, descriptor: int) -> memoryview | None:
+        """Map a file privately, or return None if too many are mapped."""
+        limit = getrlimit(RLIMIT_NOFILE)[0]
+        if limit != RLIM_INFINITY and len(self._live) >= limit // 2:
+            return None
+        mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
+        self._live.add(weakref.ref(mapped, self._live.discard))
+        return memoryview(mapped)
+
+
+_maps = _Maps()
+
+
+class DirectoryStorage(Storage):
+    """Keys as files below a directory. Writes are atomic, and durable if `sync`.
+
+    Nothing is created before the first write. `now` returns Unix time in seconds; age is judged
+    by it. Objects of this class may be used in several threads and after a fork.
+    """
+
+    def __init__(
+        self, root: Path, *, sync: bool = True, now: Callable[[], float] = time.time
+    ) -> None:
+        self._root = os.path.abspath(root)
+        self._sync = sync
+        self._now = now
+
+    def __repr__(self) -> str:
+        return f"DirectoryStorage({self._root!r})"
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
+        """Return the bytes, or a range of them. Raises KeyMissing, StoreError."""
+        with self._opened(key) as descriptor:
+            size = max(0, os.fstat(descriptor).st_size - start)
+            return bytes(_read(descriptor, start, size if length is None else min(size, length)))
+
+    def map(self, key: str, *, check: Callable[[memoryview], None] | None = None) -> memoryview:
+        """Map a large file, read a small one; `check` is skipped if the file's seal holds.
+
+        Raises KeyMissing, StoreError, and what `check` raises.
+        """
+        with self._opened(key) as descriptor:
+            status = os.fstat(descriptor)
+            large = status.st_size >= MAP_FROM_BYTES
+            view = _maps.open(descriptor) if large else None
+            if view is None:
+                view = memoryview(_read(descriptor, 0, status.st_size))
+            seal = _seal_ns(key) if large else None
+            if check is not None and status.st_mtime_ns != seal:
+                check(view)
+                # Sealed again only if nobody wrote while it was checked. Whoever may only read
+                # checks again next time.
+                if seal is not None and os.fstat(descriptor).st_mtime_ns == status.st_mtime_ns:
+                    with suppress(OSError):
+                        os.utime(descriptor, ns=(status.st_atime_ns, seal))
+            return view
+
+    def size(self, key: str) -> int:
+        """Return the number of bytes. Raises KeyMissing, StoreError."""
+        with self._opened(key) as descriptor:
+            return os.fstat(descriptor).st_size
+
+    def create(self, key: str, *buffers: Buffer) -> bool:
+        """Store the buffers as one file; False if the key was already there.
+
+        Raises StoreError: no space, no permission, a failing disk.
+        """
+        path = self._path(key)
+        if self.refresh(key):
+            return False
+        with _translated(key):
+            temporary = self._write_temporary(key, buffers)
+            try:
+                created = self._publish(temporary, path)
+                while not created and not self.refresh(key):
+                    # Garbage collection took the other writer's file in between.
+                    created = self._publish(temporary, path)
+            finally:
+                with suppress(FileNotFoundError):  # taken for a leftover after a long sleep
+                    os.unlink(temporary)
+        return created
+
+    def refresh(self, key: str) -> bool:
+        """Make a key count as young again; False if it is not there."""
+        path = self._path(key)
+        if not os.path.exists(path):
+            return False
+        with _translated(key), self._locked("delete", fcntl.LOCK_SH):
+            try:
+                status = os.stat(path)
+                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        return True
+
+    def load(self, key: str) -> Stored | None:
+        """Return a swappable value, or None. Its version is the digest of its bytes."""
+        try:
+            data = self.read(key)
+        except KeyMissing:
+            return None
+        return Stored(data, blake3(data).hexdigest())
+
+    def swap(self, key: str, data: bytes, *, expected: str | None) -> str:
+        """Replace a value if its version is `expected`. Raises VersionMoved, StoreError."""
+        path = self._path(key)
+        with _translated(key), self._locked("swap", fcntl.LOCK_EX):
+            current = self.load(key)
+            if (current.version if current else None) != expected:
+                raise VersionMoved(key)
+            temporary = self._write_temporary(key, [data])
+            self._in_folder(path, lambda: os.rename(temporary, path))
+            self._sync_folder(os.path.dirname(path))
+        return blake3(data).hexdigest()
+
+    def list(self, prefix: str) -> Iterator[str]:
+        """Yield the keys in the folder `prefix` and below, sorted."""
+        folder = check_folder(prefix)
+        for name in self._names(folder):
+            key = f"{folder}/{name}" if folder else name
+            if name.endswith("/"):
+                yield from self.list(key)
+            else:
+                yield key
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """Yield the names of the folders directly in the folder `prefix`, sorted."""
+        names = self._names(check_folder(prefix))
+        return (name[:-1] for name in names if name.endswith("/"))
+
+    def delete(self, key: str, *, unless_younger_s: float = 0.0) -> bool:
+        """Remove a key; False if it is not there, or younger than `unless_younger_s`."""
+        path = self._path(key)
+        # Exclusive, so that no writer can find the file here after its age was judged.
+        with _translated(key), self._locked("delete", fcntl.LOCK_EX):
+            try:
+                if unless_younger_s > 0 and self._age_s(path) < unless_younger_s:
+                    return False
+                os.unlink(path)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        with suppress(OSError):  # the folder is not empty, or a writer needs it again
+            while (path := os.path.dirname(path)) != self._root:
+                os.rmdir(path)
+        return True
+
+    def clean(self, *, older_than_s: float) -> int:
+        """Remove temporary files that nobody has written to for `older_than_s` seconds."""
+        folder = os.path.join(self._root, _TEMPORARY)
+        removed = 0
+        with _translated(_TEMPORARY), suppress(FileNotFoundError):
+            for entry in os.scandir(folder):
+                with suppress(FileNotFoundError):  # its writer is done with it
+                    if self._now() - entry.stat().st_mtime >= older_than_s:
+                        os.unlink(entry.path)
+                        removed += 1
+        return removed
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{check_key(key)}"
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[int]:
+        path = self._path(key)
+        with _translated(key):
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise KeyMissing(key) from error
+            try:
+                if S_ISDIR(os.fstat(descriptor).st_mode):
+                    raise KeyMissing(key)
+                yield descriptor
+            finally:
+                os.close(descriptor)
+
+    def _age_s(self, path: str) -> float:
+        return self._now() - os.stat(path).st_ctime
+
+    def _names(self, folder: str) -> Sequence[str]:
+        """Return what is in a folder, sorted as keys sort; folders end with `/`."""
+        with _translated(folder):
+            try:
+                with os.scandir(f"{self._root}/{folder}") as entries:
+                    names = [
+                        f"{entry.name}/" if entry.is_dir() else entry.name
+                        for entry in entries
+                        if not entry.name.startswith(".")
+                    ]
+            except (FileNotFoundError, NotADirectoryError):
+                return []
+        return sorted(names)
+
+    def _write_temporary(self, key: str, buffers: Sequence[Buffer]) -> str:
+        """Write a file that nobody sees yet; returns its path."""
+        # A random name, since process ids repeat where pods share a directory.
+        path = f"{self._root}/{_TEMPORARY}/{os.urandom(12).hex()}"
+        descriptor = self._in_folder(path, lambda: os.open(path, _WRITE, 0o666))
+        try:
+            _write(descriptor, buffers)
+            if os.fstat(descriptor).st_size >= MAP_FROM_BYTES:
+                seal = _seal_ns(key)
+                os.utime(descriptor, ns=(seal, seal))
+            if self._sync:
+                os.fsync(descriptor)
+        except BaseException:
+            os.unlink(path)
+            raise
+        finally:
+            os.close(descriptor)
+        return path
+
+    def _publish(self, temporary: str, path: str) -> bool:
+        """Give a written file its name; False if the name is taken."""
+        try:
+            self._in_folder(path, lambda: os.link(temporary, path))
+        except FileExistsError:
+            return False
+        self._sync_folder(os.path.dirname(path))
+        return True
+
+    def _in_folder(self, path: str, act: Callable[[], Result]) -> Result:
+        """Act on a new path, making its folder first if need be."""
+        for _ in range(_FOLDER_TRIES):
+            try:
+                return act()
+            except FileNotFoundError:
+                self._make_folder(os.path.dirname(path))
+        return act()
+
+    def _make_folder(self, folder: str) -> None:
+        """Make a folder and what is above it, durably."""
+        if os.path.isdir(folder):
+            return
+        parent = os.path.dirname(folder)
+        self._make_folder(parent)
+        with suppress(FileExistsError):
+            os.mkdir(folder)
+        if not os.path.lexists(folder) or os.path.isdir(folder):
+            self._sync_folder(parent)
+        else:
+            raise NotADirectoryError(errno.ENOTDIR, "not a directory", folder)
+
+    def _sync_folder(self, folder: str) -> None:
+        """Make the names in a folder durable."""
+        if self._sync:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    @contextmanager
+    def _locked(self, name: str, how: int) -> Iterator[None]:
+        """Hold a lock that other processes and threads respect.
+
+        A descriptor of its own for every use: one that is shared with threads or forked children
+        would share its lock with them too.
+        """
+        path = f"{self._root}/{_LOCKS}/{name}"
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        descriptor = self._in_folder(path, lambda: os.open(path, flags, 0o666))
+        try:
+            fcntl.flock(descriptor, how)
+            try:
+                yield
+            finally:
+                # Before closing: a process forked meanwhile by another thread has it open too.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        finally:
+            os.close(descriptor)

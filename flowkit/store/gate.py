@@ -1,0 +1,56 @@
+"""The way to a store's bytes: only after its format was found to be known."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Final
+
+from flowkit import wire
+from flowkit.errors import Corrupt, KeyMissing, StoreTooNew
+from flowkit.ports import Storage
+from flowkit.store.envelope import open_record, seal_record
+from flowkit.store.keys import FORMAT
+
+FORMAT_VERSION: Final = 1
+
+
+class Gate:
+    """A storage behind a look at its `format.json`, at first use and only then.
+
+    Raises:
+        StoreTooNew: a newer flowkit wrote the store.
+        Corrupt: its `format.json` is damaged.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    @cached_property
+    def reading(self) -> Storage:
+        """The storage, to read from. A store that is not there yet reads as empty."""
+        self._check()
+        return self._storage
+
+    @cached_property
+    def writing(self) -> Storage:
+        """The storage, to write to. Writes `format.json` if the store is new."""
+        if not self._check():
+            body = wire.encode({"format": FORMAT_VERSION})
+            self._storage.create(FORMAT, *seal_record("format", body))
+            # Somebody else, with another flowkit, may have been quicker.
+            self._check()
+        return self._storage
+
+    def _check(self) -> bool:
+        """Say whether the format is there; raise if it is one that we cannot read."""
+        try:
+            data = self._storage.read(FORMAT)
+        except KeyMissing:
+            return False
+        body = open_record("format", data, key=FORMAT)
+        found = wire.decode(dict[str, int], bytes(body), name=FORMAT).get("format", 0)
+        if found < 1:
+            raise Corrupt(FORMAT, "it states no format")
+        if found > FORMAT_VERSION:
+            raise StoreTooNew(found=found, known=FORMAT_VERSION)
+        return True

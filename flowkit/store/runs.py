@@ -1,0 +1,219 @@
+"""The records of runs: created once each, read back verified."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, TypeVar
+
+from flowkit import wire
+from flowkit.errors import Corrupt, KeyMissing, VersionMoved
+from flowkit.ports import Buffer
+from flowkit.records import Clones, RunEnd, RunRecord
+from flowkit.store.compression import compress, decompress
+from flowkit.store.envelope import open_record, seal_record
+from flowkit.store.gate import Gate
+from flowkit.store.hashing import Pieces
+from flowkit.store.keys import (
+    DELETED,
+    RUNS,
+    attempt_key,
+    check_key,
+    flow_folder,
+    run_folder,
+)
+from flowkit.values import Attempt, RunId, TaskResult
+
+Value = TypeVar("Value")
+
+_TAGS: Final = "tags"
+
+
+class RunRecords:
+    """The records of runs in a store. Each `create_…` returns False if it was there already.
+
+    All methods raise UsageError for names that are none, Corrupt for damaged records, and
+    StoreError if the storage fails.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def create_run(self, record: RunRecord) -> bool:
+        """Record that a run begins. False too if a run of that id was deleted."""
+        tombstone = run_folder(record.run, under=DELETED)
+        if self._find(tombstone, "deleted") is not None:
+            return False
+        return self._create(_run_key(record.run, "run.json"), "run", wire.encode(record))
+
+    def run_record(self, run: RunId) -> RunRecord:
+        """Return a run as it began. Raises KeyMissing."""
+        key = _run_key(run, "run.json")
+        record = self._read(key, "run", RunRecord)
+        if record is None:
+            raise KeyMissing(key)
+        _check_owner(key, record.run, run)
+        return record
+
+    def run_ids(self, flow: str | None = None) -> Iterator[RunId]:
+        """Yield the runs of a flow, or of all flows by name; numbered ones first, in order."""
+        storage = self._gate.reading
+        flows = storage.folders(RUNS) if flow is None else [flow]
+        for name in flows:
+            deleted = set(_names(storage.list(flow_folder(name, under=DELETED))))
+            ids = [one for one in storage.folders(flow_folder(name)) if one not in deleted]
+            yield from (RunId(name, one) for one in sorted(ids, key=_by_number))
+
+    def next_run_number(self, flow: str) -> int:
+        """Return a number that no run of the flow has, or had before it was deleted.
+
+        Another run may take it first: `create_run` tells.
+        """
+        storage = self._gate.reading
+        taken = [
+            *storage.folders(flow_folder(flow)),
+            *_names(storage.list(flow_folder(flow, under=DELETED))),
+        ]
+        return 1 + max((int(one) for one in taken if one.isdecimal()), default=0)
+
+    def create_result(self, run: RunId, result: TaskResult) -> bool:
+        """Record how an attempt ended: from now on that is the truth about it."""
+        return self._create(_result_key(run, result.attempt), "result", wire.encode(result))
+
+    def result(self, run: RunId, attempt: Attempt) -> TaskResult | None:
+        """Return how an attempt ended, or None if it has not."""
+        key = _result_key(run, attempt)
+        result = self._read(key, "result", TaskResult)
+        if result is not None:
+            _check_owner(key, result.attempt, attempt)
+        return result
+
+    def results(self, run: RunId) -> Iterator[TaskResult]:
+        """Yield the results of a run, by step; a result that is deleted meanwhile is skipped."""
+        for key in self._gate.reading.list(f"{run_folder(run)}/results"):
+            result = self._read(key, "result", TaskResult)
+            if result is not None:
+                _check_owner(key, _result_key(run, result.attempt), key)
+                yield result
+
+    def create_clones(self, clones: Clones) -> bool:
+        """Record all clones of a resumed run."""
+        body = compress(Pieces([wire.encode(clones)]))
+        return self._create(_run_key(clones.run, "clones.zst"), "clones", body)
+
+    def clones(self, run: RunId) -> Clones | None:
+        """Return the clones of a run, or None if it has no such record."""
+        key = _run_key(run, "clones.zst")
+        body = self._find(key, "clones")
+        if body is None:
+            return None
+        clones = wire.decode(Clones, decompress(body, key=key), name=key)
+        _check_owner(key, clones.run, run)
+        return clones
+
+    def create_end(self, end: RunEnd) -> bool:
+        """Record how a run ended."""
+        return self._create(_run_key(end.run, "end.json"), "end", wire.encode(end))
+
+    def run_end(self, run: RunId) -> RunEnd | None:
+        """Return how a run ended, or None if it has not."""
+        key = _run_key(run, "end.json")
+        end = self._read(key, "end", RunEnd)
+        if end is not None:
+            _check_owner(key, end.run, run)
+        return end
+
+    def create_log(self, run: RunId, attempt: Attempt, data: bytes) -> bool:
+        """Record what an attempt printed."""
+        return self._create(_log_key(run, attempt), "log", data)
+
+    def log(self, run: RunId, attempt: Attempt) -> bytes | None:
+        """Return what an attempt printed, or None if nothing was recorded."""
+        body = self._find(_log_key(run, attempt), "log")
+        return None if body is None else bytes(body)
+
+    def tags(self, run: RunId) -> tuple[str, ...]:
+        """Return the user's tags of a run, sorted. Raises KeyMissing if there is no such run."""
+        key = _run_key(run, "tags.json")
+        body = self._find(key, _TAGS)
+        return tuple(sorted(self.run_record(run).tags)) if body is None else _tags_in(key, body)
+
+    def change_tags(
+        self, run: RunId, change: Callable[[frozenset[str]], Iterable[str]]
+    ) -> tuple[str, ...]:
+        """Replace a run's tags by what `change` makes of them; returns the new ones, sorted.
+
+        `change` is called again if somebody else was quicker. Raises KeyMissing.
+        """
+        key = _run_key(run, "tags.json")
+        storage = self._gate.writing
+        first = self.run_record(run).tags
+        while True:
+            stored = storage.load(key)
+            tags = (
+                first if stored is None else _tags_in(key, open_record(_TAGS, stored.data, key=key))
+            )
+            changed = tuple(sorted(set(change(frozenset(tags)))))
+            record = b"".join(seal_record(_TAGS, wire.encode({_TAGS: changed})))
+            try:
+                storage.swap(key, record, expected=stored.version if stored else None)
+            except VersionMoved:
+                continue
+            return changed
+
+    def delete_run(self, run: RunId) -> None:
+        """Forget a run: its records now, its objects when garbage is collected next.
+
+        A tombstone stays, so that the run's number is not given out again. May be repeated.
+        """
+        storage = self._gate.writing
+        # The tombstone first: what a crash leaves behind already counts as deleted.
+        self._create(run_folder(run, under=DELETED), "deleted", b"")
+        storage.delete(_run_key(run, "run.json"))
+        for key in storage.list(run_folder(run)):
+            storage.delete(key)
+
+    def _create(self, key: str, name: str, body: Buffer) -> bool:
+        return self._gate.writing.create(key, *seal_record(name, body))
+
+    def _find(self, key: str, name: str) -> memoryview | None:
+        try:
+            data = self._gate.reading.read(check_key(key))
+        except KeyMissing:
+            return None
+        return open_record(name, data, key=key)
+
+    def _read(self, key: str, name: str, kind: type[Value]) -> Value | None:
+        body = self._find(key, name)
+        return None if body is None else wire.decode(kind, body, name=key)
+
+
+def _run_key(run: RunId, name: str) -> str:
+    return f"{run_folder(run)}/{name}"
+
+
+def _result_key(run: RunId, attempt: Attempt) -> str:
+    return attempt_key(run, attempt, kind="results", suffix=".json")
+
+
+def _log_key(run: RunId, attempt: Attempt) -> str:
+    return attempt_key(run, attempt, kind="logs", suffix=".log")
+
+
+def _check_owner(key: str, found: object, expected: object) -> None:
+    """Raise Corrupt if a record is about something else than its key says."""
+    if found != expected:
+        raise Corrupt(key, f"it is about `{found}`")
+
+
+def _names(keys: Iterable[str]) -> list[str]:
+    return [key.rpartition("/")[2] for key in keys]
+
+
+def _by_number(run_id: str) -> tuple[bool, int, str]:
+    numbered = run_id.isdecimal()
+    return (not numbered, int(run_id) if numbered else 0, run_id)
+
+
+def _tags_in(key: str, body: memoryview) -> tuple[str, ...]:
+    tags: Any = wire.decode(dict[str, tuple[str, ...]], body, name=key).get(_TAGS, ())
+    return tuple(sorted(tags))

@@ -1,0 +1,133 @@
+"""The store: artifacts of tasks and records of runs, over one storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Lock
+from typing import Final
+
+from flowkit.errors import Corrupt, StoreError
+from flowkit.ports import Buffer, Storage
+from flowkit.store.gate import Gate
+from flowkit.store.hashing import Pieces
+from flowkit.store.manifests import OpenManifest, decode_manifest
+from flowkit.store.memory import gather
+from flowkit.store.objects import Objects, Verify
+from flowkit.store.opening import open_storage
+from flowkit.store.runs import RunRecords
+from flowkit.store.serializers import get_serializer
+from flowkit.store.writer import ManifestWriter
+from flowkit.values import ArtifactEntry, Digest, Manifest, Part
+
+_MANIFESTS_MAX: Final = 16
+
+
+class Store(RunRecords):
+    """Everything that runs leave: objects, manifests and records, over any storage.
+
+    Making one costs nothing; the store's format is checked at first use (StoreTooNew). A store
+    may be used by several threads, and after a fork. `verify`: check the digests of mapped
+    objects too (`always`), or only of what is fetched, and of maps that were touched (`fetched`).
+    """
+
+    def __init__(self, storage: Storage, *, verify: Verify = "fetched") -> None:
+        self.storage: Final = storage
+        gate = Gate(storage)
+        super().__init__(gate)
+        self.objects: Final = Objects(gate, verify=verify)
+        self._manifests: dict[Digest, OpenManifest] = {}
+        self._lock = Lock()
+
+    @classmethod
+    def open(cls, url: str, *, sync: bool = True, verify: Verify = "fetched") -> Store:
+        """Open the store at a path or URL. Raises UsageError, PluginBroken."""
+        return cls(open_storage(url, sync=sync), verify=verify)
+
+    def put(self, data: Buffer) -> Digest:
+        """Store bytes as one object, unless they are stored; returns their digest.
+
+        Raises StoreError if the storage fails.
+        """
+        return self.objects.put(Pieces([data]))
+
+    def get(self, digest: Digest) -> memoryview:
+        """Return an object's bytes as private, writable memory.
+
+        Raises:
+            KeyMissing: there is no such object.
+            Corrupt: it is damaged.
+        """
+        return self.objects.get(digest)
+
+    def manifest(self, digest: Digest) -> Manifest:
+        """Return a manifest whose parts all name their digest. Raises KeyMissing, Corrupt."""
+        return self._open_manifest(digest).manifest
+
+    def load(self, entry: ArtifactEntry) -> object:
+        """Return the value of an artifact of a committed manifest.
+
+        Raises:
+            KeyMissing: some of its bytes are gone.
+            Corrupt: some are damaged.
+            StoreError: it needs a serializer or a module that is not there.
+        """
+        serializer = get_serializer(entry.tag)
+        head = bytes(self._view(entry.parts[0]))
+        buffers = [self._private(part) for part in entry.parts[1:]]
+        try:
+            return serializer.load(head, buffers)
+        except (ImportError, AttributeError) as error:
+            raise StoreError(
+                f"an artifact of type `{entry.type_name}` cannot be loaded: {error}",
+                hint="load it where the code that made it can be imported",
+            ) from error
+
+    def write_manifest(self, *, base: Manifest | None = None) -> ManifestWriter:
+        """Start a manifest. Artifacts of `base` are compared with those of the same name."""
+        return ManifestWriter(self.objects, base)
+
+    def _open_manifest(self, digest: Digest) -> OpenManifest:
+        with self._lock:
+            found = self._manifests.pop(digest, None)
+            if found is not None:
+                self._manifests[digest] = found  # now the last to go
+                return found
+        opened = decode_manifest(digest, self.objects.get(digest))
+        with self._lock:
+            self._manifests[digest] = opened
+            while len(self._manifests) > _MANIFESTS_MAX:
+                del self._manifests[next(iter(self._manifests))]
+        return opened
+
+    def _view(self, part: Part) -> memoryview:
+        """Return the bytes of a part; packed ones are shared with the cached manifest."""
+        if part.digest is None:
+            raise ValueError("the entry belongs to a manifest that is not committed yet")
+        if part.packed_at is None:
+            view = self.objects.get(part.digest)
+        else:
+            pack = self._open_manifest(part.digest).pack
+            view = pack[part.packed_at : part.packed_at + part.size_bytes]
+        if view.nbytes != part.size_bytes:
+            raise Corrupt(f"object {part.digest}", f"it has no {part.size_bytes} bytes for a part")
+        return view
+
+    def _private(self, part: Part) -> memoryview:
+        view = self._view(part)
+        return view if part.packed_at is None else gather(view.nbytes, [view])
+
+
+def element(store: Store, manifest: Digest, index: int) -> object:
+    """Return element `index` of the foreach that a manifest's task fanned out over.
+
+    Raises:
+        IndexError: there is no such element.
+        StoreError: as `Store.load` does.
+    """
+    opened = store.manifest(manifest)
+    block, at = divmod(index, opened.items_per_block or 1)
+    if index < 0 or block >= len(opened.items):
+        raise IndexError(f"the foreach has no element {index}")
+    items = store.load(opened.items[block])
+    assert isinstance(items, Sequence)
+    return items[at]

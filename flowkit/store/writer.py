@@ -1,0 +1,140 @@
+"""Writing one manifest: values in, parts packed or stored, one object out."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from typing import Final
+
+from blake3 import blake3
+
+from flowkit.ports import Buffer
+from flowkit.store.errors import UnpicklableArtifact
+from flowkit.store.hashing import Pieces
+from flowkit.store.manifests import encode_manifest
+from flowkit.store.objects import Objects
+from flowkit.store.recipes import RECIPE_FROM_BYTES
+from flowkit.store.serializers import CANNOT_PICKLE, find_culprit, find_serializer
+from flowkit.values import ArtifactEntry, Digest, Manifest, Part
+
+ITEMS_PER_BLOCK: Final = 256
+
+_PACK_BELOW: Final = 16 << 10
+_PACK_MAX: Final = 1 << 20
+_ALWAYS_PACK: Final = 1 << 10
+_SIZE: Final = struct.Struct("<Q")
+
+
+class ManifestWriter:
+    """Collects what a task leaves. Large buffers are stored at once, the rest by `commit`."""
+
+    def __init__(self, objects: Objects, base: Manifest | None) -> None:
+        self._objects = objects
+        self._base = base
+        self._artifacts: dict[str, ArtifactEntry] = {}
+        self._items: list[ArtifactEntry] = []
+        self._pack: list[bytes] = []
+        self._pack_size = 0
+        self._packed: dict[bytes, int] = {}
+
+    def add(self, name: str, value: object) -> ArtifactEntry:
+        """Save a value as the artifact `name`; an earlier one of that name is replaced.
+
+        Parts that are packed have no digest in the returned entry: they belong to the manifest
+        that is being written.
+
+        Raises:
+            UnpicklableArtifact: nothing can save the value.
+            StoreError: the storage failed.
+        """
+        bases = _large(self._base.artifacts.get(name)) if self._base else ()
+        entry = self._entry(name, value, bases)
+        self._artifacts[name] = entry
+        return entry
+
+    def inherit(self, name: str, entry: ArtifactEntry) -> None:
+        """Take over an artifact from another manifest: its name moves, its bytes stay."""
+        self._artifacts[name] = entry
+
+    def add_items(self, items: Iterable[object]) -> int:
+        """Save the elements of a foreach in blocks; returns how many there are.
+
+        Raises what `add` raises.
+        """
+        iterator = iter(items)
+        count = 0
+        while block := list(islice(iterator, ITEMS_PER_BLOCK)):
+            name = f"foreach[{count}:{count + len(block)}]"
+            bases = _large(self._base_items(count // ITEMS_PER_BLOCK))
+            self._items.append(self._entry(name, block, bases))
+            count += len(block)
+        return count
+
+    def commit(self) -> Digest:
+        """Store the manifest, after all that it names; returns its digest."""
+        manifest = Manifest(
+            artifacts=self._artifacts,
+            items=tuple(self._items),
+            items_per_block=ITEMS_PER_BLOCK if self._items else 0,
+        )
+        return self._objects.put(Pieces(encode_manifest(manifest, self._pack)))
+
+    def _base_items(self, block: int) -> ArtifactEntry | None:
+        items = self._base.items if self._base else ()
+        return items[block] if block < len(items) else None
+
+    def _entry(self, name: str, value: object, bases: Sequence[Digest]) -> ArtifactEntry:
+        kind = type(value)
+        type_name = kind.__qualname__
+        if kind.__module__ != "builtins":
+            type_name = f"{kind.__module__}.{type_name}"
+        serializer = find_serializer(value)
+        try:
+            head, buffers = serializer.dump(value)
+        except CANNOT_PICKLE as error:
+            raise UnpicklableArtifact(
+                name, type_name=type_name, reason=str(error), path=find_culprit(value)
+            ) from error
+        identity = blake3(f"flowkit artifact 1\n{serializer.tag}\n".encode())
+        parts = [self._part(head, identity.update, bases, mapped=False)]
+        parts += [self._part(one, identity.update, bases, mapped=True) for one in buffers]
+        return ArtifactEntry(
+            tag=serializer.tag,
+            type_name=type_name,
+            digest=Digest(identity.digest()),
+            parts=tuple(parts),
+        )
+
+    def _part(
+        self,
+        data: Buffer | Sequence[Buffer],
+        identify: Callable[[bytes], object],
+        bases: Sequence[Digest],
+        *,
+        mapped: bool,
+    ) -> Part:
+        """Pack or store one part, and add it to the artifact's identity."""
+        pieces = Pieces.of(data)
+        digest, size = pieces.digest(), pieces.size_bytes
+        identify(_SIZE.pack(size) + digest)
+        room = _PACK_BELOW if self._pack_size < _PACK_MAX else _ALWAYS_PACK + 1
+        if size < room:
+            packed_at = self._packed.get(digest)
+            if packed_at is None:
+                packed_at = self._packed[digest] = self._pack_size
+                self._pack.append(pieces.joined())
+                self._pack_size += size
+            return Part(None, size, packed_at)
+        stored = self._objects.put(pieces, digest=digest, mapped=mapped, bases=bases)
+        return Part(stored, size)
+
+
+def _large(entry: ArtifactEntry | None) -> Sequence[Digest]:
+    """Return the objects of an artifact that are worth comparing new bytes with."""
+    parts = entry.parts if entry else ()
+    return [
+        part.digest
+        for part in parts
+        if part.digest and part.packed_at is None and part.size_bytes >= RECIPE_FROM_BYTES
+    ]
