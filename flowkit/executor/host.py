@@ -221,7 +221,7 @@ def _raise(file: str, refused: Refused) -> NoReturn:
     """Raise again, in the driver, what the host's process refused with."""
     failure = refused.failure
     if refused.faults:
-        raise FlowFaults(refused.faults)
+        raise FlowFaults(refused.flow, refused.faults, file=os.path.basename(file))
     if failure.traceback and refused.exit_code == FlowInvalid.exit_code and failure.where:
         raise FlowNotImportable(file, failure)
     kinds = {UsageError.exit_code: UsageError, FlowInvalid.exit_code: FlowInvalid}

@@ -14,10 +14,10 @@ from flowkit.executor.host import InlineHost
 from flowkit.ports import Exit, Output
 from flowkit.store import Store
 from flowkit.values import Attempt, StoreAddress, TaskSpec
-from flowkit.worker import Line, LineReader, run_attempt
+from flowkit.worker import Line, LineReader, Stream, run_attempt
 
 
-Heard = Callable[[str, str], None]
+Heard = Callable[[Stream, str], None]
 
 
 class InlineExecutor:
@@ -70,9 +70,8 @@ class InlineExecutor:
                 Output(spec.attempt, one.stream, one.time_s, one.text) for one in lines
             ]
 
-        def heard(stream: str, text: str) -> None:
-            named = "stdout" if stream == "stdout" else "stderr"
-            keep(reader.add(named, time.time(), text.encode("utf-8", "backslashreplace")))
+        def heard(stream: Stream, text: str) -> None:
+            keep(reader.add(stream, time.time(), text.encode("utf-8", "backslashreplace")))
 
         try:
             with _tee("stdout", heard), _tee("stderr", heard):
@@ -92,7 +91,7 @@ class InlineExecutor:
 class _Tee(io.TextIOBase):
     """Shows text on a stream, and tells somebody of it."""
 
-    def __init__(self, stream: TextIO, name: str, heard: Heard) -> None:
+    def __init__(self, stream: TextIO, name: Stream, heard: Heard) -> None:
         self._stream, self._name, self._heard = stream, name, heard
 
     def write(self, text: str) -> int:
@@ -119,7 +118,7 @@ class _Tee(io.TextIOBase):
 
 
 @contextmanager
-def _tee(name: str, heard: Heard) -> Iterator[None]:
+def _tee(name: Stream, heard: Heard) -> Iterator[None]:
     before = getattr(sys, name)
     setattr(sys, name, _Tee(before, name, heard))
     try:

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from flowkit.executor.host import ZygoteHost, told_status
 from flowkit.ports import Exit, Output
 from flowkit.values import Attempt, TaskSpec
-from flowkit.worker import Cancel, Exited, Line, LineReader, Message, Started, Submit, send
+from flowkit.worker import Cancel, Exited, Line, LineReader, Message, Started, Stream, Submit, send
 
+STREAMS: tuple[Stream, ...] = ("stdout", "stderr")
 READ_SIZE = 1 << 16
 OUT_OF_MEMORY = "if nobody stopped it, the machine may have run out of memory"
 
@@ -19,7 +20,7 @@ OUT_OF_MEMORY = "if nobody stopped it, the machine may have run out of memory"
 @dataclass(slots=True)
 class _Running:
     reader: LineReader = field(default_factory=LineReader)
-    pipes: dict[int, str] = field(default_factory=dict)
+    pipes: dict[int, Stream] = field(default_factory=dict)
     pid: int | None = None
 
 
@@ -39,7 +40,7 @@ class LocalExecutor:
         """Start an attempt. Raises ExecutorError if it cannot be started."""
         running = self._running[spec.attempt] = _Running()
         theirs = []
-        for stream in ("stdout", "stderr"):
+        for stream in STREAMS:
             read_end, write_end = os.pipe()
             os.set_blocking(read_end, False)
             running.pipes[read_end] = stream
@@ -112,8 +113,7 @@ class LocalExecutor:
         if not data:
             self._close_pipe(running, descriptor)
             return []
-        stream = "stdout" if running.pipes[descriptor] == "stdout" else "stderr"
-        return list(_outputs(attempt, running.reader.feed(stream, data)))
+        return list(_outputs(attempt, running.reader.feed(running.pipes[descriptor], data)))
 
     def _close_pipe(self, running: _Running, descriptor: int) -> None:
         self._selector.unregister(descriptor)

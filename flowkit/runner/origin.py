@@ -8,7 +8,7 @@ from flowkit.client import Workspace
 from flowkit.errors import NotFound, UsageError
 from flowkit.graph import FlowDescription
 from flowkit.metadata import RunRow
-from flowkit.plan import Plan, reusable
+from flowkit.plan import ResumePlan, reusable
 from flowkit.records import Clone, RunRecord
 from flowkit.values import RunId, TaskKey
 
@@ -40,7 +40,7 @@ def find_origin(workspace: Workspace, flow: str, run_id: str | None, *, user: st
 
 def clones_of(
     workspace: Workspace, origin: RunRecord, new: FlowDescription, step: str | None
-) -> tuple[dict[TaskKey, Clone], Plan]:
+) -> tuple[dict[TaskKey, Clone], ResumePlan]:
     """Return the tasks of an earlier run that may stand for new ones, and why others may not.
 
     Only the index is read: nothing of the store is opened.

@@ -37,7 +37,7 @@ class RunOptions:
 
     `parameters` is text as it stands on a command line, by option name; it is converted where the
     flow's own types are known. `with_specs` are policies for all steps, such as `retry:times=2`.
-    The run's pathspec is written to `run_id_file` before its first task starts.
+    The run's id is written to `run_id_file` before its first task starts.
     """
 
     parameters: Mapping[str, str | list[str]] = field(default_factory=dict)

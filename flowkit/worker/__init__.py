@@ -24,7 +24,7 @@ from flowkit.worker.messages import (
     Submit,
     send,
 )
-from flowkit.worker.output import Line, LineReader
+from flowkit.worker.output import Line, LineReader, Stream
 
 __all__ = [
     "Bind",
@@ -41,6 +41,7 @@ __all__ = [
     "Redescribe",
     "Refused",
     "Started",
+    "Stream",
     "Submit",
     "bind",
     "failure_of",

@@ -7,11 +7,12 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import lru_cache
+from typing import overload
 
 from flowkit.errors import FlowkitBug, KeyMissing, StepRaised
 from flowkit.flow import (
@@ -233,7 +234,7 @@ class _Opened:
         return element(self._store, frame.items, frame.index)
 
 
-class _Joined:
+class _Joined(Sequence[Mapping[str, ArtifactEntry]]):
     """The artifacts of a join's inputs, read one input at a time."""
 
     def __init__(self, opened: _Opened) -> None:
@@ -242,7 +243,15 @@ class _Joined:
     def __len__(self) -> int:
         return self._opened.count()
 
-    def __getitem__(self, at: int) -> Mapping[str, ArtifactEntry]:
+    @overload
+    def __getitem__(self, at: int) -> Mapping[str, ArtifactEntry]: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Mapping[str, ArtifactEntry]]: ...
+    def __getitem__(
+        self, at: int | slice
+    ) -> Mapping[str, ArtifactEntry] | list[Mapping[str, ArtifactEntry]]:
+        if isinstance(at, slice):
+            return [self._opened.artifacts(one) for one in range(*at.indices(len(self)))]
         return self._opened.artifacts(range(len(self))[at])
 
 

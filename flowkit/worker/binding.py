@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flowkit.errors import UsageError
 from flowkit.flow import ParameterContext, bind_parameters, constants_of
@@ -25,7 +25,7 @@ def bind(
         given,
         context=ParameterContext(flow_name=loaded.description.name, user_name=user),
         environment=os.environ,
-        read_file=read_file,
+        read_file=_reader(loaded.description.file),
     )
     writer = store.write_manifest()
     for name, value in {**constants_of(loaded.flow_class), **values}.items():
@@ -49,13 +49,13 @@ def rebind(loaded: LoadedFlow, store: Store, parameters: Digest) -> Digest:
     return writer.commit()
 
 
-def read_file(path: str) -> bytes:
-    """Read an included file. Raises UsageError."""
-    try:
-        with open(os.path.expanduser(path), "rb") as file:
+def _reader(flow_file: str) -> Callable[[str], bytes]:
+    """Read included files: relative paths are the caller's, or else the flow file's."""
+
+    def read(path: str) -> bytes:
+        path = os.path.expanduser(path)
+        beside = os.path.join(os.path.dirname(flow_file), path)
+        with open(path if os.path.exists(path) else beside, "rb") as file:
             return file.read()
-    except OSError as error:
-        raise UsageError(
-            f"`{path}` cannot be read: {error.strerror}",
-            hint="give the path of a readable file",
-        ) from error
+
+    return read

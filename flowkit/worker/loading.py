@@ -56,7 +56,7 @@ def load_flow(file: str, name: str | None) -> LoadedFlow:
         UsageError: it has several flows, none, or not the one named.
     """
     module = _import(file)
-    flow_class = choose_flow(find_flows(module), name)
+    flow_class = choose_flow(find_flows(module), name, file=file)
     description = replace(describe_flow(flow_class, file=file), unsafe_to_fork=_unsafe_to_fork())
     return LoadedFlow(flow_class, description, {node.name: node for node in description.nodes})
 

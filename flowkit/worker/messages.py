@@ -32,10 +32,14 @@ class Described:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What was asked for cannot be done. `exit_code` says whose turn it is to act."""
+    """What was asked for cannot be done. `exit_code` says whose turn it is to act.
+
+    `faults` are those of `flow`, if it is the flow that must change.
+    """
 
     failure: Failure
     exit_code: int
+    flow: str = ""
     faults: tuple[Fault, ...] = ()
 
 

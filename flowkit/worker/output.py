@@ -57,7 +57,7 @@ def text_output(stream: Stream, descriptor: int, own: int) -> io.TextIOWrapper:
     """Open a text stream over frames; nothing waits in a buffer."""
     raw = FramedOutput(stream, descriptor, own)
     return io.TextIOWrapper(
-        raw,  # type: ignore[type-var]
+        raw,  # type: ignore[arg-type]  # a stub asks for a name that nothing reads
         encoding="utf-8",
         errors="backslashreplace",
         newline="",

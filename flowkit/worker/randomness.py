@@ -54,4 +54,4 @@ def _follows(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:
             return True
         for _ in range(624):
             twin.getrandbits(32)
-    return twin.getstate()[1][:-1] == words
+    return bool(twin.getstate()[1][:-1] == words)

@@ -28,7 +28,7 @@ from flowkit.values import Attempt, StoreAddress, TaskSpec
 from flowkit.worker.attempt import run_attempt
 from flowkit.worker.binding import bind, rebind
 from flowkit.worker.failure import failure_of
-from flowkit.worker.loading import LoadedFlow, load_flow
+from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow
 from flowkit.worker.messages import (
     Bind,
     Bound,
@@ -70,9 +70,10 @@ def serve(channel: socket.socket, file: str, name: str | None) -> int:
 
 def refusal(error: FlowkitError) -> Refused:
     """Describe an error so that the driver can raise it again."""
-    faults = error.faults if isinstance(error, FlowFaults) else ()
-    failure = getattr(error, "failure", None) or failure_of(error)
-    return Refused(failure, error.exit_code, faults)
+    if isinstance(error, FlowFaults):
+        return Refused(failure_of(error), error.exit_code, error.flow, error.faults)
+    failure = error.failure if isinstance(error, FlowNotImportable) else failure_of(error)
+    return Refused(failure, error.exit_code)
 
 
 @dataclass(slots=True)
