@@ -26,6 +26,13 @@ def install(session: nox.Session, extras: str) -> None:
         session.install(f".[{extras}]")
 
 
+def interpreter(version: str) -> str:
+    """Name a Python for nox, which finds those on the path and so none that pyenv keeps back."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    kept = sorted(root.glob(f"versions/{version}.*/bin/python"))
+    return str(kept[-1]) if kept else version
+
+
 def cpp_sources() -> list[str]:
     """List our own C++ files."""
     return sorted(str(path) for path in Path("native").rglob("*.[ch]pp"))
@@ -49,13 +56,13 @@ def run_tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
-    session.run("pytest", "--doctest-modules", "--pyargs", "flowkit")
+    session.run("pytest", "--quiet", "--doctest-modules", "--pyargs", "flowkit")
     session.run("pytest", "--numprocesses=auto", "--dist=worksteal", "--ignore=tests/docs")
 
 
 nox.session(run_tests, name="tests")
 for version in ("3.11", "3.12", "3.13"):
-    nox.session(run_tests, name=f"tests-{version}", python=version)
+    nox.session(run_tests, name=f"tests-{version}", python=interpreter(version))
 
 
 @nox.session
@@ -100,16 +107,22 @@ def docs(session: nox.Session) -> None:
 def examples(session: nox.Session) -> None:
     """Every flow in `examples/` runs to its end."""
     install(session, "examples")
-    home = session.create_tmp()
-    for path in sorted(Path("examples").rglob("*.py")):
-        if "FlowSpec" in path.read_text(encoding="utf-8"):
-            session.run("flowkit", "run", str(path), env={"FLOWKIT_HOME": home})
+    flows = [
+        path.resolve()
+        for path in sorted(Path("examples").rglob("*.py"))
+        if "FlowSpec" in path.read_text(encoding="utf-8")
+    ]
+    with session.chdir(session.create_tmp()):
+        for path in flows:
+            session.run("flowkit", "run", str(path), env={"FLOWKIT_HOME": "state"})
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Run the benchmarks, or those named: `nox -s bench -- store`."""
     install(session, "examples,test")
-    for path in sorted(Path("benchmarks").glob("[!_]*.py")):
-        if not session.posargs or path.stem in session.posargs:
-            session.run("python", str(path))
+    programs = [path.resolve() for path in sorted(Path("benchmarks").glob("[!_]*.py"))]
+    with session.chdir(session.create_tmp()):
+        for path in programs:
+            if not session.posargs or path.stem in session.posargs:
+                session.run("python", str(path))

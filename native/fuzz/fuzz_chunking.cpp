@@ -24,7 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
   if (size < 6) {
     return 0;
   }
-  const auto number = [&](std::size_t at) -> std::int64_t { return input[at] * 256 + input[at + 1]; };
+  const auto number = [&](std::size_t at) -> std::int64_t {
+    return input[at] * 256 + input[at + 1];
+  };
   const flowkit::ChunkSizes sizes{number(0), number(2), number(4)};
   const auto data = std::as_bytes(std::span(input, size)).subspan(6);
 

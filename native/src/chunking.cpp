@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "guarded.hpp"
 
@@ -89,8 +90,7 @@ std::int64_t first_chunk(const std::byte* chunk, std::int64_t size,
       std::numeric_limits<std::uint64_t>::max() / static_cast<std::uint64_t>(sizes.average);
   const auto average = std::min(sizes.average, size);
   const auto early = find_below(chunk, sizes.min, average, unit / 4);
-  return early < average ? early
-                         : find_below(chunk, average, std::min(sizes.max, size), unit * 4);
+  return early < average ? early : find_below(chunk, average, std::min(sizes.max, size), unit * 4);
 }
 
 bool in_order(const ChunkSizes& sizes) noexcept {

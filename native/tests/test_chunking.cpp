@@ -79,9 +79,9 @@ void the_cuts_are_those_that_they_have_always_been() {
 
 void sizes_out_of_order_are_refused() {
   const Bytes data = noise(1000, 3);
-  for (const ChunkSizes& sizes : {ChunkSizes{63, 128, 256}, ChunkSizes{128, 64, 256},
-                                  ChunkSizes{64, 256, 128}, ChunkSizes{-1, -1, -1},
-                                  ChunkSizes{64, 128, ChunkSizes::largest + 1}}) {
+  for (const ChunkSizes& sizes :
+       {ChunkSizes{63, 128, 256}, ChunkSizes{128, 64, 256}, ChunkSizes{64, 256, 128},
+        ChunkSizes{-1, -1, -1}, ChunkSizes{64, 128, ChunkSizes::largest + 1}}) {
     Cuts cuts{7};
     CHECK(chunk_boundaries(data, sizes, cuts).code() == Status::Code::invalid_data);
     CHECK(cuts == Cuts{7});
