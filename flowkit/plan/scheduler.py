@@ -242,9 +242,9 @@ class Scheduler:
     def _deliver(self, target: str, task: StartTask, manifest: Digest) -> StartTask | None:
         """Pass a manifest on to a step; return its task, unless it waits for other inputs."""
         key = task.attempt.key
-        turn = key.iteration + 1 if target == key.step else 0
-        if self._graph[target].is_join and not turn:
+        if self._graph[target].is_join:
             return self._arrive(target, task, manifest)
+        turn = key.iteration + 1 if target == key.step else 0
         return self._task(
             TaskKey(target, key.path, turn),
             Digests(bytes(manifest)),

@@ -1,0 +1,225 @@
+"""Flows to test with, as descriptions: a few by name, and any number by hypothesis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from flowkit.graph import (
+    Case,
+    Catch,
+    FlowDescription,
+    Kind,
+    Node,
+    Place,
+    Policies,
+    Resources,
+    Retry,
+    Timeout,
+)
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DrawFn, SearchStrategy
+
+Choice = TypeVar("Choice")
+
+_FILE = "flow.py"
+
+
+def describe_node(
+    name: str,
+    kind: Kind,
+    *targets: str,
+    is_join: bool = False,
+    policies: Policies | None = None,
+) -> Node:
+    """Make a node that is valid by itself: a switch has a case a target, a foreach its items."""
+    return Node(
+        name=name,
+        kind=kind,
+        place=Place(_FILE, 1),
+        targets=targets,
+        is_join=is_join,
+        foreach="items" if kind is Kind.FOREACH else None,
+        condition="choice" if kind is Kind.SWITCH else None,
+        cases=tuple(Case(one, one) for one in targets) if kind is Kind.SWITCH else (),
+        policies=policies or Policies(),
+        code=f"code of {name}",
+    )
+
+
+def describe_flow(*nodes: Node, name: str = "AnyFlow") -> FlowDescription:
+    """Make a description of nodes that begin with the start and finish with the end."""
+    return FlowDescription(
+        name=name, file=_FILE, start=nodes[0].name, end=nodes[-1].name, nodes=nodes
+    )
+
+
+def _shapes() -> dict[str, FlowDescription]:
+    node, end = describe_node, describe_node("end", Kind.END)
+    linear, split, foreach, switch = Kind.LINEAR, Kind.SPLIT, Kind.FOREACH, Kind.SWITCH
+    nodes: dict[str, Sequence[Node]] = {
+        "single": [node("start", Kind.END)],
+        "linear": [node("start", linear, "middle"), node("middle", linear, "end"), end],
+        "split": [
+            node("start", split, "b", "a"),
+            node("a", linear, "join"),
+            node("b", linear, "join"),
+            node("join", linear, "end", is_join=True),
+            end,
+        ],
+        "foreach": [
+            node("start", foreach, "body"),
+            node("body", linear, "tail"),
+            node("tail", linear, "join"),
+            node("join", linear, "end", is_join=True),
+            end,
+        ],
+        "nested_foreach": [
+            node("start", foreach, "outer"),
+            node("outer", foreach, "inner"),
+            node("inner", linear, "inner_join"),
+            node("inner_join", linear, "outer_join", is_join=True),
+            node("outer_join", linear, "end", is_join=True),
+            end,
+        ],
+        "split_in_foreach": [
+            node("start", foreach, "fork"),
+            node("fork", split, "left", "right"),
+            node("left", linear, "fork_join"),
+            node("right", linear, "fork_join"),
+            node("fork_join", linear, "join", is_join=True),
+            node("join", linear, "end", is_join=True),
+            end,
+        ],
+        "switch": [
+            node("start", switch, "yes", "no"),
+            node("yes", linear, "after"),
+            node("no", linear, "after"),
+            node("after", linear, "end"),
+            end,
+        ],
+        "switch_in_foreach": [
+            node("start", foreach, "decide"),
+            node("decide", switch, "yes", "no", "join"),
+            node("yes", linear, "join"),
+            node("no", linear, "join"),
+            node("join", linear, "end", is_join=True),
+            end,
+        ],
+        "loop": [
+            node("start", linear, "turn"),
+            node("turn", switch, "turn", "end"),
+            end,
+        ],
+        "loop_in_foreach": [
+            node("start", foreach, "turn"),
+            node("turn", switch, "turn", "leave"),
+            node("leave", linear, "join"),
+            node("join", linear, "end", is_join=True),
+            end,
+        ],
+    }
+    return {name: describe_flow(*flow) for name, flow in nodes.items()}
+
+
+SHAPES: Mapping[str, FlowDescription] = _shapes()
+"""The shapes that every part of flowkit has to cope with, by name."""
+
+
+def flow_descriptions(
+    *, depth: int = 2, with_policies: bool = True
+) -> SearchStrategy[FlowDescription]:
+    """Return a strategy of valid flows: chains, splits, foreaches, switches and loops, nested.
+
+    `depth`: how often one may be inside another. Without policies no step has a retry, catch,
+    timeout, resources or limit.
+    """
+    # Whoever only wants the named shapes needs no hypothesis.
+    from hypothesis import strategies
+
+    def compose(draw: DrawFn) -> FlowDescription:
+        return _Composer(draw, with_policies=with_policies).flow(depth)
+
+    return strategies.composite(compose)()
+
+
+class _Composer:
+    """Builds a flow from its end, so that a step's targets are there before it is."""
+
+    def __init__(self, draw: DrawFn, *, with_policies: bool) -> None:
+        from hypothesis import strategies
+
+        self._draw, self._st = draw, strategies
+        self._with_policies = with_policies
+        self._nodes: list[Node] = []
+
+    def flow(self, depth: int) -> FlowDescription:
+        shape = self._pick(*["chain"] * 5, *["joined"] * 4, "single")
+        if shape == "single":
+            self._add(Kind.END, name="start")
+        elif shape == "joined":
+            end = self._add(Kind.END, name="end", is_join=True)
+            self._open(end, depth, kind=self._pick(Kind.SPLIT, Kind.FOREACH), name="start")
+        else:
+            self._chain(self._add(Kind.END, name="end"), depth, name="start")
+        return describe_flow(*reversed(self._nodes))
+
+    def _chain(self, after: str, depth: int, *, name: str | None = None) -> str:
+        """Add one or two blocks before a step; return the first step."""
+        for left in reversed(range(self._pick(1, 1, 2))):
+            after = self._block(after, depth, name=None if left else name)
+        return after
+
+    def _block(
+        self, after: str, depth: int, *, is_join: bool = False, name: str | None = None
+    ) -> str:
+        nested = (Kind.SPLIT, Kind.FOREACH, Kind.SWITCH)
+        kind = self._pick(Kind.LINEAR, *nested) if depth else Kind.LINEAR
+        if kind is Kind.LINEAR:
+            return self._add(kind, after, is_join=is_join, name=name)
+        if kind is Kind.SWITCH:
+            return self._switch(after, depth, is_join=is_join, name=name)
+        join = self._block(after, depth - 1, is_join=True)
+        return self._open(join, depth, kind=kind, is_join=is_join, name=name)
+
+    def _open(
+        self, join: str, depth: int, *, kind: Kind, is_join: bool = False, name: str | None
+    ) -> str:
+        arms = self._pick(2, 3) if kind is Kind.SPLIT else 1
+        targets = [self._chain(join, depth - 1) for _ in range(arms)]
+        return self._add(kind, *targets, is_join=is_join, name=name)
+
+    def _switch(self, after: str, depth: int, *, is_join: bool, name: str | None) -> str:
+        targets = [self._chain(after, depth - 1) for _ in range(self._pick(1, 2))]
+        if self._pick(True, False):
+            targets.insert(0, after)
+        name = name or self._fresh_name(Kind.SWITCH)
+        if not is_join and self._pick(True, False):
+            targets.append(name)
+        return self._add(Kind.SWITCH, *targets, is_join=is_join, name=name)
+
+    def _add(
+        self, kind: Kind, *targets: str, is_join: bool = False, name: str | None = None
+    ) -> str:
+        policies = self._policies(kind) if self._with_policies else Policies()
+        name = name or self._fresh_name(kind)
+        self._nodes.append(describe_node(name, kind, *targets, is_join=is_join, policies=policies))
+        return name
+
+    def _fresh_name(self, kind: Kind) -> str:
+        return f"{kind}_{len(self._nodes)}"
+
+    def _policies(self, kind: Kind) -> Policies:
+        # Catch cannot stand in for a decision how to go on.
+        may_catch = kind not in (Kind.FOREACH, Kind.SWITCH)
+        return Policies(
+            retry=self._pick(None, None, Retry(1, 0), Retry(2, 5), Retry(0, 5)),
+            catch=self._pick(None, Catch()) if may_catch else None,
+            timeout=self._pick(None, None, Timeout(10), Timeout(3)),
+            resources=self._pick(None, None, Resources(2, 1000, 1), Resources(0.1, 5000)),
+            concurrency=self._pick(None, None, 1, 2),
+        )
+
+    def _pick(self, *choices: Choice) -> Choice:
+        return self._draw(self._st.sampled_from(choices))
