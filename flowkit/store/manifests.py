@@ -31,7 +31,7 @@ def encode_manifest(manifest: Manifest, pack: Iterable[bytes]) -> list[bytes]:
     """Return the pieces of a manifest's object; parts of its own have digest None."""
     text = wire.encode(manifest)
     padding = bytes(-(_HEAD_BYTES + len(text)) % _ALIGNMENT)
-    return [b"flowkit manifest 1 %012d\n" % len(text), text, padding, *pack]
+    return [b"flowkit manifest 1 %012d\n" % len(text), text, padding, b"".join(pack)]
 
 
 def decode_manifest(digest: Digest, data: memoryview) -> OpenManifest:

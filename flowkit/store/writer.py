@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -96,38 +96,50 @@ class ManifestWriter:
             raise UnpicklableArtifact(
                 name, type_name=type_name, reason=str(error), path=find_culprit(value)
             ) from error
-        identity = blake3(f"flowkit artifact 1\n{serializer.tag}\n".encode())
-        parts = [self._part(head, identity.update, bases, mapped=False)]
-        parts += [self._part(one, identity.update, bases, mapped=True) for one in buffers]
+        identity = [b"flowkit artifact 1\n", serializer.tag.encode(), b"\n"]
+        parts = [self._part(head, identity, bases, mapped=False)]
+        for buffer in buffers:
+            parts.append(self._part(buffer, identity, bases, mapped=True))
         return ArtifactEntry(
             tag=serializer.tag,
             type_name=type_name,
-            digest=Digest(identity.digest()),
+            digest=Digest(blake3(b"".join(identity)).digest()),
             parts=tuple(parts),
         )
 
     def _part(
         self,
         data: Buffer | Sequence[Buffer],
-        identify: Callable[[bytes], object],
+        identity: list[bytes],
         bases: Sequence[Digest],
         *,
         mapped: bool,
     ) -> Part:
         """Pack or store one part, and add it to the artifact's identity."""
-        pieces = Pieces.of(data)
-        digest, size = pieces.digest(), pieces.size_bytes
-        identify(_SIZE.pack(size) + digest)
-        room = _PACK_BELOW if self._pack_size < _PACK_MAX else _ALWAYS_PACK + 1
-        if size < room:
-            packed_at = self._packed.get(digest)
-            if packed_at is None:
-                packed_at = self._packed[digest] = self._pack_size
-                self._pack.append(pieces.joined())
-                self._pack_size += size
-            return Part(None, size, packed_at)
-        stored = self._objects.put(pieces, digest=digest, mapped=mapped, bases=bases)
+        small: bytes | None
+        if type(data) is bytes and len(data) < _PACK_BELOW:
+            # Nearly all parts of most tasks: no piece is made of what is whole already.
+            small, digest, size = data, blake3(data).digest(), len(data)
+        else:
+            pieces = Pieces.of(data)
+            digest, size = pieces.digest(), pieces.size_bytes
+            small = pieces.joined() if size < _PACK_BELOW else None
+        identity += (_SIZE.pack(size), digest)
+        if small is not None and (size <= _ALWAYS_PACK or self._pack_size < _PACK_MAX):
+            return Part(None, size, self._packed_at(small, digest))
+        stored = self._objects.put(
+            Pieces.of(data), digest=Digest(digest), mapped=mapped, bases=bases
+        )
         return Part(stored, size)
+
+    def _packed_at(self, data: bytes, digest: bytes) -> int:
+        """Return where in the pack some bytes are, after adding them if they are not."""
+        at = self._packed.get(digest)
+        if at is None:
+            at = self._packed[digest] = self._pack_size
+            self._pack.append(data)
+            self._pack_size += len(data)
+        return at
 
 
 def _large(entry: ArtifactEntry | None) -> Sequence[Digest]:

@@ -42,10 +42,7 @@ class JsonSerializer(Serializer):
                     return False
                 seen.add(id(container))
                 count += len(container)
-                if count > _NODES_MAX or not _keys_are_text(container):
-                    return False
-                members = container.values() if type(container) is dict else container
-                if not _collect(members, below):
+                if count > _NODES_MAX or not _collect(container, below):
                     return False
             if not below:
                 return True
@@ -102,12 +99,14 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def _keys_are_text(container: list[Any] | dict[Any, Any]) -> bool:
-    return type(container) is list or all(type(key) is str and _is_text(key) for key in container)
-
-
-def _collect(members: Iterable[Any], below: list[Any]) -> bool:
-    """Check scalars and collect containers; False if something is neither."""
+def _collect(container: list[Any] | dict[Any, Any], below: list[Any]) -> bool:
+    """Check names and scalars, and collect containers; False if something is none of these."""
+    members: Iterable[Any] = container
+    if type(container) is dict:
+        for name in container:
+            if type(name) is not str or not (name.isascii() or _is_text(name)):
+                return False
+        members = container.values()
     for member in members:
         kind = type(member)
         if kind is list or kind is dict:
