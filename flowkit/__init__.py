@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flowkit.client import (
         Artifact,
+        ArtifactMissing,
         DataArtifact,
         Flow,
+        Metaflow,
+        MetaflowNamespaceMismatch,
+        MetaflowNotFound,
+        NamespaceMismatch,
         Run,
         Step,
         Task,
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
         FlowInvalid,
         FlowkitBug,
         FlowkitError,
+        KeyMissing,
         MetadataError,
         NotFound,
         PluginBroken,
@@ -37,16 +43,22 @@ if TYPE_CHECKING:
         StepRaised,
         StepTimedOut,
         StoreError,
+        StoreTooNew,
         UsageError,
+        VersionMoved,
     )
     from flowkit.flow import (
+        CaughtFailure,
         FlowSpec,
         IncludeFile,
         JSONType,
+        MergeFailed,
+        MissingInMergeArtifactsException,
         Parameter,
+        ParameterContext,
+        UnhandledInMergeArtifactsException,
         catch,
         concurrency,
-        current,
         environment,
         resources,
         retry,
@@ -54,10 +66,15 @@ if TYPE_CHECKING:
         timeout,
     )
 
+    # From its own module: mypy takes the package's `current` for that module.
+    from flowkit.flow.current import current
+
 __version__ = "0.1.0"
 
 __all__ = [
     "Artifact",
+    "ArtifactMissing",
+    "CaughtFailure",
     "Corrupt",
     "DataArtifact",
     "EnvironmentFailed",
@@ -69,9 +86,17 @@ __all__ = [
     "FlowkitError",
     "IncludeFile",
     "JSONType",
+    "KeyMissing",
+    "MergeFailed",
     "MetadataError",
+    "Metaflow",
+    "MetaflowNamespaceMismatch",
+    "MetaflowNotFound",
+    "MissingInMergeArtifactsException",
+    "NamespaceMismatch",
     "NotFound",
     "Parameter",
+    "ParameterContext",
     "PluginBroken",
     "Run",
     "RunFailed",
@@ -79,8 +104,11 @@ __all__ = [
     "StepRaised",
     "StepTimedOut",
     "StoreError",
+    "StoreTooNew",
     "Task",
+    "UnhandledInMergeArtifactsException",
     "UsageError",
+    "VersionMoved",
     "catch",
     "concurrency",
     "current",
@@ -96,15 +124,19 @@ __all__ = [
 
 _ROOMS = {
     "flowkit.client": (
-        "Artifact DataArtifact Flow Run Step Task default_namespace get_namespace namespace"
+        "Artifact ArtifactMissing DataArtifact Flow Metaflow MetaflowNamespaceMismatch "
+        "MetaflowNotFound NamespaceMismatch Run Step Task default_namespace get_namespace "
+        "namespace"
     ),
     "flowkit.errors": (
         "Corrupt EnvironmentFailed ExecutorError FlowInvalid FlowkitBug FlowkitError "
-        "MetadataError NotFound PluginBroken RunFailed StepRaised StepTimedOut StoreError "
-        "UsageError"
+        "KeyMissing MetadataError NotFound PluginBroken RunFailed StepRaised StepTimedOut "
+        "StoreError StoreTooNew UsageError VersionMoved"
     ),
     "flowkit.flow": (
-        "FlowSpec IncludeFile JSONType Parameter catch concurrency current environment "
+        "CaughtFailure FlowSpec IncludeFile JSONType MergeFailed "
+        "MissingInMergeArtifactsException Parameter ParameterContext "
+        "UnhandledInMergeArtifactsException catch concurrency current environment "
         "resources retry step timeout"
     ),
 }

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from flowkit.errors import UsageError
-from flowkit.settings import Settings, read_settings
+from flowkit.settings import Settings, is_dumb_terminal, read_settings, wants_colour
 
 
 @pytest.fixture
@@ -193,3 +193,29 @@ def test_settings_do_not_change(project: Path) -> None:
 
 def test_every_setting_is_documented() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("term", "no_colour", "is_dumb", "colour"),
+    [
+        ("xterm", None, False, True),
+        ("xterm", "1", False, False),
+        ("xterm", "", False, True),
+        ("dumb", None, True, False),
+        (None, None, True, False),
+    ],
+)
+def test_colour_is_for_terminals_that_know_it_and_users_who_want_it(
+    monkeypatch: pytest.MonkeyPatch,
+    term: str | None,
+    no_colour: str | None,
+    is_dumb: bool,
+    colour: bool,
+) -> None:
+    for variable, value in (("TERM", term), ("NO_COLOR", no_colour)):
+        if value is None:
+            monkeypatch.delenv(variable, raising=False)
+        else:
+            monkeypatch.setenv(variable, value)
+    assert is_dumb_terminal() is is_dumb
+    assert wants_colour() is colour
