@@ -1,1 +1,19 @@
-"""The cli room."""
+"""The command line: `flowkit ...` and `python flow.py ...`.
+
+A thin face over the library. Every command is a function in a module of its own, imported when
+the command is named: it parses, calls, prints. Data goes to stdout, talk to stderr.
+
+* `app`: global options and errors; `commands`: the table of commands; `command`: their shape.
+* `invocation`: what a command may ask for (settings, the workspace, the script).
+* `run`, `resume`, `delete`, `check`, `show`, `graph`, `listing`, `logs`, `dump`, `tag`, `gc`,
+  `store`, `settings`, `doctor`, `completion`, `version`: the commands.
+* `plain`, `live`: a run's progress as lines, and as a picture; `totals`: the counts behind it.
+* `screen`, `text`, `machine`: streams, colour and tables; how values look to people; JSON.
+* `report`: errors. `reference`: writes the reference page of all commands.
+"""
+
+from __future__ import annotations
+
+from flowkit.cli.app import main, script_main
+
+__all__ = ["main", "script_main"]

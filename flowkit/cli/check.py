@@ -1,0 +1,50 @@
+"""`flowkit check`: everything that is wrong with a flow, at once."""
+
+from __future__ import annotations
+
+import click
+
+from flowkit.cli.command import command, json_option
+from flowkit.cli.flows import read_description
+from flowkit.cli.invocation import Invocation
+from flowkit.cli.machine import print_json
+from flowkit.cli.report import near_path
+from flowkit.cli.screen import paint, print_lines
+from flowkit.cli.text import count_of
+
+
+@command("check", examples=["check flow.py", "check flow.py:Train --json"], exits=[3])
+@click.argument("flow", metavar="FLOW")
+@json_option
+@click.pass_obj
+def check_flow(invocation: Invocation, /, *, flow: str, as_json: bool) -> int:
+    """Check a flow without running it: all its faults, with file, line and what to do."""
+    from flowkit.graph import FlowFaults
+
+    try:
+        description = read_description(flow)
+    except FlowFaults as error:
+        if not as_json:
+            raise
+        faults = [
+            {
+                "rule": fault.rule,
+                "message": fault.message,
+                "hint": fault.hint,
+                "file": None if fault.place is None else fault.place.file,
+                "line": None if fault.place is None else fault.place.line,
+            }
+            for fault in error.faults
+        ]
+        print_json("check", flow=error.flow, ok=False, faults=faults)
+        return error.exit_code
+    if as_json:
+        print_json("check", flow=description.name, file=description.file, ok=True, faults=[])
+    elif not invocation.overrides.get("quiet"):
+        steps = count_of(len(description.nodes), "step")
+        parameters = count_of(len(description.parameters), "parameter")
+        where = near_path(description.file)
+        print_lines(
+            [f"{paint('ok', 'green')}: {description.name} ({where}): {steps}, {parameters}"]
+        )
+    return 0

@@ -1,0 +1,49 @@
+"""`flowkit run delete`: remove runs for good."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from flowkit.cli.command import command
+from flowkit.cli.invocation import Invocation
+from flowkit.cli.screen import print_lines
+from flowkit.cli.targets import find_run, pathspec_argument
+from flowkit.cli.text import count_of
+from flowkit.errors import UsageError
+
+
+@command(
+    "run delete",
+    examples=["run delete Train/12", "run delete Train/12 Train/13 --yes"],
+    exits=[4],
+)
+@pathspec_argument("runs", nargs=-1, required=True, metavar="RUN...")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def delete_runs(invocation: Invocation, /, *, runs: tuple[str, ...], yes: bool) -> None:
+    """Delete runs: their tasks, logs and tags. Their numbers are never used again.
+
+    The bytes of their artifacts go with the next `flowkit gc`, unless another run needs them.
+    """
+    workspace = invocation.open_workspace()
+    rows = [find_run(workspace, invocation.absolute(run)) for run in dict.fromkeys(runs)]
+    for row in rows:
+        if row.status == "running":
+            raise UsageError(f"run `{row.run}` is still running", hint="stop it first")
+    if not yes:
+        _ask([str(row.run) for row in rows])
+    for row in rows:
+        # The index first: what it lists must be there to be looked at.
+        workspace.metadata.forget_run(row.run)
+        workspace.store.delete_run(row.run)
+        print_lines([f"deleted {row.run}"])
+
+
+def _ask(names: list[str]) -> None:
+    if not sys.stdin.isatty():
+        raise UsageError(
+            f"deleting {count_of(len(names), 'run')} needs a yes", hint="add `--yes` to the command"
+        )
+    click.confirm(f"Delete {', '.join(names)} for good?", abort=True, err=True)

@@ -1,0 +1,44 @@
+"""`flowkit graph`: a flow's steps as a picture, for terminals and for other programs."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from flowkit.cli.command import command
+from flowkit.cli.flows import description_of
+from flowkit.cli.invocation import Invocation
+from flowkit.errors import UsageError
+
+
+@command(
+    "graph",
+    examples=[
+        "graph flow.py",
+        "graph flow.py --format dot | dot -Tsvg > flow.svg",
+        "graph Train/12 --format json",
+    ],
+    exits=[3, 4],
+)
+@click.argument("target", metavar="FLOW|RUN", required=False)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "dot", "json"]),
+    default="text",
+    show_default=True,
+    help="Text to read, Graphviz, or JSON.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as `--format json`.")
+@click.pass_obj
+def draw_graph(invocation: Invocation, /, *, target: str | None, form: str, as_json: bool) -> None:
+    """Draw the steps of a flow file, or of the flow as it was in a run."""
+    from flowkit.graph import to_dot, to_json, to_text
+
+    if target is None and invocation.script is None:
+        raise UsageError("no flow is named", hint="run `flowkit graph flow.py`")
+    description = description_of(invocation, target)
+    writers = {"text": to_text, "dot": to_dot, "json": to_json}
+    drawn = writers["json" if as_json else form](description)
+    sys.stdout.write(drawn if drawn.endswith("\n") else drawn + "\n")

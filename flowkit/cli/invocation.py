@@ -1,0 +1,72 @@
+"""What all commands of one invocation share: global options, settings, the workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flowkit.client import Workspace
+    from flowkit.settings import ResolvedSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The flow file that runs as `python flow.py ...`, and the flow's name in it."""
+
+    file: str
+    flow: str
+
+    @property
+    def source(self) -> str:
+        """The flow as the argument FLOW names it."""
+        return f"{self.file}:{self.flow}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Invocation:
+    """One call of the command line.
+
+    `overrides` are settings given as options, `specs` the `--with` options before the command.
+    """
+
+    script: Script | None = None
+    overrides: dict[str, object] = field(default_factory=dict)
+    specs: tuple[str, ...] = ()
+    debug: bool = False
+
+    def read_settings(self, more: Mapping[str, object] | None = None) -> ResolvedSettings:
+        """Resolve the settings, with `more` overrides where they are not None.
+
+        Raises:
+            UsageError: a source holds an unknown name or a bad value.
+        """
+        from flowkit.settings import read_settings
+
+        given = {name: value for name, value in (more or {}).items() if value is not None}
+        return read_settings(Path.cwd(), {**self.overrides, **given})
+
+    def open_workspace(self) -> Workspace:
+        """Open the store and the index that the settings name, to look at anybody's runs."""
+        from flowkit.client import namespace, open_workspace, use_workspace
+
+        workspace = open_workspace(self.read_settings().settings)
+        use_workspace(workspace)
+        # Who names a run on the command line means that run, whosever it is.
+        namespace(None)
+        return workspace
+
+    def absolute(self, pathspec: str) -> str:
+        """Complete a pathspec that leaves out the flow, as `python flow.py` allows."""
+        if self.script is None or pathspec.split("/")[0] == self.script.flow:
+            return pathspec
+        return f"{self.script.flow}/{pathspec}"
+
+    def command_line(self, words: str) -> str:
+        """Write a command as this invocation's user would type it."""
+        if self.script is None:
+            return f"flowkit {words}"
+        return f"python {Path(self.script.file).name} {words}"

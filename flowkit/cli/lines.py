@@ -1,0 +1,51 @@
+"""Two streams written in order, that a vanished reader cannot turn against the run."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal, TextIO
+
+_FLUSH_AFTER_S = 0.1
+
+
+class Lines:
+    """Writes lines to stdout and stderr so that both together keep their order.
+
+    A stream whose reader goes away (`| head`) is given up silently: the run goes on.
+    """
+
+    def __init__(self, stdout: TextIO, stderr: TextIO) -> None:
+        self._streams: dict[str, TextIO] = {"stdout": stdout, "stderr": stderr}
+        self._last: str = "stderr"
+        self._flushed_s = 0.0
+
+    def write(self, stream: Literal["stdout", "stderr"], text: str) -> None:
+        """Write text that ends with a newline; it is visible within a tenth of a second of
+        the next call, or at once after `flush`.
+        """
+        if stream != self._last:
+            self._flush(self._last)
+            self._last = stream
+        try:
+            if target := self._streams.get(stream):
+                target.write(text)
+        except BrokenPipeError:
+            self._give_up(stream)
+        now_s = time.monotonic()
+        if now_s - self._flushed_s > _FLUSH_AFTER_S:
+            self._flushed_s = now_s
+            self.flush()
+
+    def flush(self) -> None:
+        """Make everything visible that was written."""
+        self._flush(self._last)
+
+    def _flush(self, stream: str) -> None:
+        try:
+            if target := self._streams.get(stream):
+                target.flush()
+        except BrokenPipeError:
+            self._give_up(stream)
+
+    def _give_up(self, stream: str) -> None:
+        self._streams.pop(stream, None)

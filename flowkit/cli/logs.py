@@ -1,0 +1,119 @@
+"""`flowkit logs`: what tasks printed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from typing import TYPE_CHECKING
+
+import click
+
+from flowkit.cli.command import command, json_option
+from flowkit.cli.invocation import Invocation
+from flowkit.cli.machine import print_json
+from flowkit.cli.targets import find_target, pathspec_argument, tasks_of
+from flowkit.cli.text import task_label, utc_time
+from flowkit.errors import NotFound
+from flowkit.logs import LogLine, whole_lines
+from flowkit.values import Attempt
+
+if TYPE_CHECKING:
+    from flowkit.client import Workspace
+    from flowkit.metadata import TaskRow
+
+Said = tuple["TaskRow", Attempt, LogLine]
+"""A line, and whose it is."""
+
+
+@command(
+    "logs",
+    examples=[
+        "logs Train/12/fit",
+        "logs Train/12/fit/3 --stderr --attempt 0",
+        "logs Train/12 --timestamps",
+    ],
+    exits=[4],
+)
+@pathspec_argument()
+@click.option("--stdout", "only_stdout", is_flag=True, help="Only what went to stdout.")
+@click.option("--stderr", "only_stderr", is_flag=True, help="Only what went to stderr.")
+@click.option("--timestamps", is_flag=True, help="Put the time (UTC) before every line.")
+@click.option("--attempt", type=click.IntRange(0), help="This attempt instead of the last.")
+@click.option("--no-prefix", is_flag=True, help="Do not say which task printed a line.")
+@json_option
+@click.pass_obj
+def print_logs(
+    invocation: Invocation,
+    /,
+    *,
+    pathspec: str,
+    only_stdout: bool,
+    only_stderr: bool,
+    timestamps: bool,
+    attempt: int | None,
+    no_prefix: bool,
+    as_json: bool,
+) -> None:
+    """Print what a task printed, or what all tasks of a step or a run did, in order of time.
+
+    A single task's output is printed as it was; with several, each line says whose it is.
+    """
+    workspace = invocation.open_workspace()
+    tasks = tasks_of(workspace, find_target(workspace, invocation.absolute(pathspec)))
+    streams = {"stdout", "stderr"} if only_stdout == only_stderr else set()
+    streams |= {"stdout"} if only_stdout else {"stderr"} if only_stderr else set()
+    said = (one for one in _said(workspace, tasks, attempt) if one[2].stream in streams)
+    if as_json:
+        print_json("logs", lines=[_document(one) for one in said])
+        return
+    quiet = bool(invocation.overrides.get("quiet"))
+    _print(said, prefix=len(tasks) > 1 and not no_prefix and not quiet, timestamps=timestamps)
+
+
+def _said(workspace: Workspace, tasks: list[TaskRow], number: int | None) -> Iterable[Said]:
+    """Read the logs of many tasks as one, sorted by time; each task's lines keep their order."""
+    return merge(
+        *(_lines_of(workspace, task, number) for task in tasks), key=lambda one: one[2].time_us
+    )
+
+
+def _lines_of(workspace: Workspace, task: TaskRow, number: int | None) -> Iterator[Said]:
+    from flowkit.client import read_log
+
+    attempt = task.attempt
+    if number is not None:
+        if number > task.attempt.number:
+            raise NotFound(
+                f"task `{task.run}/{task.key}` has no attempt {number}",
+                hint=f"its last attempt is {task.attempt.number}",
+            )
+        attempt = Attempt(task.key, number)
+    # A clone printed nothing: the run that computed it did.
+    for line in whole_lines(read_log(workspace, task.origin or task.run, attempt)):
+        yield task, attempt, line
+
+
+def _print(said: Iterable[Said], *, prefix: bool, timestamps: bool) -> None:
+    sys.stdout.flush()
+    out = sys.stdout.buffer
+    for task, _, line in said:
+        if timestamps:
+            out.write(f"{line.time:%Y-%m-%d %H:%M:%S.%f} ".encode())
+        if prefix:
+            out.write(f"{task_label(task.key)} | ".encode())
+        out.write(line.text)
+        if prefix and not line.text.endswith(b"\n"):
+            out.write(b"\n")
+    out.flush()
+
+
+def _document(said: Said) -> dict[str, object]:
+    task, attempt, line = said
+    return {
+        "task": f"{task.run}/{task.key}",
+        "attempt": attempt.number,
+        "time": utc_time(line.time),
+        "stream": line.stream,
+        "text": line.text.decode(errors="replace"),
+    }

@@ -1,0 +1,106 @@
+"""How an error reaches the person: what happened, a blank line, and what to do next."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flowkit.cli.screen import paint, say
+from flowkit.cli.text import count_of
+from flowkit.errors import FlowInvalid, FlowkitBug, FlowkitError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowkit.cli.invocation import Invocation
+    from flowkit.graph import Fault
+
+
+def report_error(error: BaseException, invocation: Invocation) -> int:
+    """Print an error on stderr and return the exit code it stands for."""
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        say("interrupted")
+        return 130
+    known = _translated(error, invocation)
+    if isinstance(known, FlowInvalid) and (faults := getattr(known, "faults", ())):
+        print_faults(faults)
+    else:
+        print_error(known.message, known.hint, details=getattr(known, "details", None))
+    if invocation.debug:
+        sys.stderr.write("\n" + "".join(traceback.format_exception(error)))
+    return known.exit_code
+
+
+def print_error(message: str, hint: str | None, *, details: str | None = None) -> None:
+    """Print `error: ...`, details if there are any, and `hint: ...`, with blank lines between."""
+    parts = [f"{paint('error:', 'bold red', stream=sys.stderr)} {message}"]
+    if details:
+        parts.append(details.rstrip("\n"))
+    if hint:
+        parts.append(f"{paint('hint:', 'bold cyan', stream=sys.stderr)} {hint}")
+    say("\n\n".join(parts))
+
+
+def print_faults(faults: Sequence[Fault]) -> None:
+    """Print all faults of a flow, each with its place and what to do about it."""
+    say(f"{paint('error:', 'bold red', stream=sys.stderr)} {count_of(len(faults), 'fault')}\n")
+    for fault in faults:
+        where = "" if fault.place is None else f"{near_path(fault.place.file)}:{fault.place.line}: "
+        say(f"{where}{fault.message}")
+        if fault.hint:
+            say(f"  {paint('hint:', 'bold cyan', stream=sys.stderr)} {fault.hint}")
+
+
+def near_path(file: str) -> str:
+    """Write a path from the current folder if it lies under it, else as it is."""
+    path = Path(file)
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return file
+
+
+def _translated(error: BaseException, invocation: Invocation) -> FlowkitError:
+    if isinstance(error, FlowkitError):
+        return error
+    if isinstance(error, click.ClickException):
+        return _usage_error(error, invocation)
+    bug = FlowkitBug(f"{type(error).__name__}: {error}")
+    if not invocation.debug:
+        bug.hint = "run it again with `--debug` before the command, and report what that prints"
+    return bug
+
+
+def _usage_error(error: click.ClickException, invocation: Invocation) -> UsageError:
+    """Say in our own form what click has found wrong with the command line."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    name = context.command_path if context else invocation.command_line("").strip()
+    hint = f"run `{name} --help` to see what it takes"
+    match error:
+        case click.NoSuchOption(option_name=option, possibilities=near):
+            message = f"`{option}` is no option of `{name}`"
+            if near:
+                hint = f"did you mean `{near[0]}`?"
+        case click.MissingParameter(param=click.Parameter() as param):
+            kind = "argument" if param.param_type_name == "argument" else "option"
+            message = f"{kind} {_name_of(param, context)} is missing"
+        case click.BadParameter(param=click.Parameter() as param):
+            message = f"{_name_of(param, context)}: {_in_our_form(error.message)}"
+        case _:
+            message = _in_our_form(error.format_message())
+    return UsageError(message, hint=hint)
+
+
+def _name_of(param: click.Parameter, context: click.Context | None) -> str:
+    if isinstance(param, click.Option):
+        return f"`{max(param.opts, key=len)}`"
+    return f"`{param.make_metavar(context or click.Context(click.Command(None)))}`"
+
+
+def _in_our_form(text: str) -> str:
+    text = text.strip().removesuffix(".").replace("'", "`")
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,59 @@
+"""`flowkit resume`: go on where an earlier run failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flowkit.cli.command import Command, of_context
+from flowkit.cli.driving import (
+    driving_options,
+    options_of,
+    progress_of,
+    report_end,
+    settings_of,
+)
+
+_HELP = """Run a flow again, taking over every task of an earlier run that still holds.
+
+Tasks before the step that failed are not run again: their results stand for the new run's.
+With STEP the flow runs anew from there. The parameters are those of the earlier run.
+"""
+
+
+def _resume(
+    ctx: click.Context, /, *, flow: str, step: str | None, origin: str | None, **given: Any
+) -> int:
+    from flowkit.runner import FlowSource, open_session
+
+    invocation = of_context(ctx)
+    settings = settings_of(invocation, given)
+    options = options_of(invocation, given)
+    with open_session(FlowSource.parse(flow), settings) as session:
+        with progress_of(settings) as progress:
+            end = session.resume(options, progress, step=step, origin=origin)
+        return report_end(end, invocation=invocation, file=flow)
+
+
+resume_command = Command(
+    "resume",
+    params=[
+        click.Argument(["flow"], metavar="FLOW"),
+        click.Argument(["step"], metavar="[STEP]", required=False),
+        click.Option(
+            ["--origin-run-id", "origin"],
+            metavar="ID",
+            help="The run to take over from; the flow's latest one unless given.",
+        ),
+        *driving_options(),
+    ],
+    callback=click.pass_context(_resume),
+    help=_HELP,
+    examples=[
+        "resume flow.py",
+        "resume flow.py train",
+        "resume flow.py --origin-run-id 12",
+    ],
+    exits=[1, 3, 4, 130],
+)

@@ -1,0 +1,256 @@
+"""`flowkit show`: a flow file, a flow's runs, a run, a step or a task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowkit.cli.command import command, json_option
+from flowkit.cli.documents import (
+    artifact_document,
+    run_document,
+    step_document,
+    task_document,
+)
+from flowkit.cli.flows import read_description
+from flowkit.cli.invocation import Invocation
+from flowkit.cli.listing import print_runs, print_steps, print_tasks
+from flowkit.cli.machine import print_json
+from flowkit.cli.parameters import parameter_help, parameter_metavar
+from flowkit.cli.report import near_path
+from flowkit.cli.screen import paint, print_lines, print_table
+from flowkit.cli.targets import Target, find_target, is_flow_file, offer_pathspecs
+from flowkit.cli.text import (
+    count_of,
+    human_duration,
+    human_size,
+    local_time,
+    one_line,
+)
+from flowkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from flowkit.client import Workspace
+    from flowkit.graph import FlowDescription, Node
+    from flowkit.metadata import AttemptRow, RunRow, TaskRow
+    from flowkit.values import Failure
+
+_COLOURS = {"succeeded": "green", "failed": "red", "lost": "red", "running": "cyan"}
+_LARGEST_SHOWN_BYTES = 10_000
+_MOST_TASKS = 20
+
+
+@command(
+    "show",
+    examples=["show flow.py", "show Train", "show Train/12", "show Train/12/fit/3 --json"],
+    exits=[3, 4],
+)
+@click.argument("target", metavar="FLOW|PATHSPEC", required=False, shell_complete=offer_pathspecs)
+@json_option
+@click.pass_obj
+def show(invocation: Invocation, /, *, target: str | None, as_json: bool) -> None:
+    """Show what is in a flow file, or how a run, a step or a task went.
+
+    `Flow` alone shows the flow's latest runs.
+    """
+    if target is None:
+        if invocation.script is None:
+            raise UsageError("nothing to show is named", hint="run `flowkit show flow.py`")
+        target = invocation.script.source
+    if is_flow_file(target):
+        _show_flow(read_description(target), as_json=as_json)
+        return
+    workspace = invocation.open_workspace()
+    pathspec = invocation.absolute(target)
+    if "/" not in pathspec.strip("/"):
+        _show_runs(workspace, pathspec.strip("/"), as_json=as_json)
+        return
+    found = find_target(workspace, pathspec)
+    if found.task is not None:
+        _show_task(workspace, found.task, as_json=as_json)
+    elif found.step is not None:
+        _show_step(workspace, found, as_json=as_json)
+    else:
+        _show_run(workspace, found.run, as_json=as_json)
+
+
+def _show_flow(flow: FlowDescription, *, as_json: bool) -> None:
+    if as_json:
+        from flowkit.cli.machine import parsed
+        from flowkit.graph import to_json
+
+        print_json("show-flow", flow=flow.name, graph=parsed(to_json(flow)))
+        return
+    lines = [f"{paint(flow.name, 'bold')}  {near_path(flow.file)}"]
+    lines += [f"  {line}".rstrip() for line in flow.doc.strip().splitlines()]
+    print_lines(lines)
+    if flow.parameters:
+        print_lines(["", paint("Parameters", "bold")])
+        names = [f"--{one.name} {parameter_metavar(one)}" for one in flow.parameters]
+        width = max(map(len, names))
+        for name, one in zip(names, flow.parameters, strict=True):
+            print_lines([f"  {name:<{width}}  {parameter_help(one)}".rstrip()])
+    print_lines(["", paint("Steps", "bold")])
+    width = max((len(node.name) for node in flow.nodes), default=0)
+    for node in flow.nodes:
+        print_lines([f"  {node.name:<{width}}  {_hand_over(node)}"])
+        for line in node.doc.strip().splitlines():
+            print_lines([f"  {'':<{width}}    {paint(line.strip(), 'dim')}".rstrip()])
+
+
+def _hand_over(node: Node) -> str:
+    text = "joins, then " if node.is_join else ""
+    if node.foreach is not None:
+        return f"{text}for each of `{node.foreach}`: {', '.join(node.targets)}"
+    if node.condition is not None:
+        arms = ", ".join(f"{case.value} -> {case.target}" for case in node.cases)
+        return f"{text}by `{node.condition}`: {arms}"
+    return text + (f"-> {', '.join(node.targets)}" if node.targets else "ends")
+
+
+def _show_runs(workspace: Workspace, flow: str, *, as_json: bool) -> None:
+    runs = workspace.metadata.runs(flow, limit=_MOST_TASKS)
+    if not runs:
+        # Says what there is instead.
+        find_target(workspace, f"{flow}/latest")
+    if as_json:
+        print_json("show-runs", flow=flow, runs=[run_document(row) for row in runs])
+    else:
+        print_runs(runs)
+
+
+def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
+    steps = workspace.metadata.steps(run.run)
+    parameters = _parameters(workspace, run)
+    if as_json:
+        print_json(
+            "show-run",
+            **run_document(run),
+            parameters=parameters,
+            steps=[step_document(row) for row in steps],
+        )
+        return
+    print_lines([f"{paint(str(run.run), 'bold')}  {_status(run.status)}"])
+    took = None
+    if run.finished_at is not None:
+        took = (run.finished_at - run.started_at).total_seconds()
+    facts = {
+        "started": f"{local_time(run.started_at)} by {run.user} on {run.host}",
+        "took": human_duration(took) if took is not None else "",
+        "resumes": str(run.origin) if run.origin else "",
+        "tags": ", ".join(run.tags),
+        "parameters": ", ".join(f"{name}={value}" for name, value in parameters.items()),
+    }
+    _print_facts(facts)
+    if steps:
+        print_lines([""])
+        print_steps(steps)
+    if run.failed:
+        print_lines(["", f"{paint('failed', 'red')}: {run.run}/{run.failed[0]}"])
+        if len(run.failed) > 1:
+            print_lines([f"and {count_of(len(run.failed) - 1, 'more task')}"])
+    _print_failure(run.failure)
+
+
+def _parameters(workspace: Workspace, run: RunRow) -> dict[str, str]:
+    """Read the values of a run's parameters, as text; large ones are only measured."""
+    described = workspace.store.run_record(run.run).description.parameters
+    entries = workspace.store.manifest(run.parameters).artifacts
+    shown = {}
+    for parameter in described:
+        entry = entries.get(parameter.attribute)
+        if entry is None:
+            continue
+        if entry.size_bytes > _LARGEST_SHOWN_BYTES:
+            shown[parameter.name] = f"<{entry.type_name}, {human_size(entry.size_bytes)}>"
+        else:
+            shown[parameter.name] = one_line(repr(workspace.store.load(entry)), 80)
+    return shown
+
+
+def _show_step(workspace: Workspace, found: Target, *, as_json: bool) -> None:
+    step = found.step or ""
+    rows = [row for row in workspace.metadata.steps(found.run.run) if row.step == step]
+    tasks = workspace.metadata.tasks(found.run.run, step, limit=None if as_json else _MOST_TASKS)
+    if as_json:
+        print_json(
+            "show-step",
+            run=str(found.run.run),
+            **step_document(rows[0]),
+            task_rows=[task_document(row) for row in tasks],
+        )
+        return
+    if rows[0].total == 1:
+        _show_task(workspace, tasks[0], as_json=False)
+        return
+    print_lines([paint(f"{found.run.run}/{step}", "bold"), ""])
+    print_steps(rows)
+    print_lines([""])
+    print_tasks(tasks)
+    if rows[0].total > len(tasks):
+        more = f"flowkit list tasks {found.run.run}/{step}"
+        print_lines([f"and {rows[0].total - len(tasks):,} more; `{more}` lists them"])
+
+
+def _show_task(workspace: Workspace, task: TaskRow, *, as_json: bool) -> None:
+    attempts = workspace.metadata.attempts(task.run, task.key)
+    entries = {}
+    if task.outcome is not None:
+        entries = dict(sorted(workspace.store.manifest(task.outcome.manifest).artifacts.items()))
+    if as_json:
+        print_json(
+            "show-task",
+            **task_document(task),
+            attempts=[task_document(row) for row in attempts],
+            artifacts=[artifact_document(task, name, one) for name, one in entries.items()],
+        )
+        return
+    status = "cloned" if task.origin is not None else task.status
+    print_lines([f"{paint(f'{task.run}/{task.key}', 'bold')}  {_status(status)}"])
+    _print_facts(_task_facts(task))
+    if len(attempts) > 1:
+        print_lines([""])
+        print_tasks(attempts)
+    if entries:
+        print_lines([""])
+        rows = [
+            (name, one.type_name, human_size(one.size_bytes), str(one.digest))
+            for name, one in entries.items()
+        ]
+        print_table(("artifact", "type", "size", "digest"), rows, right=["size"])
+    _print_failure(task.failure or task.caught)
+
+
+def _task_facts(task: AttemptRow) -> dict[str, str]:
+    took = None
+    if task.finished_at is not None and task.started_at is not None:
+        took = (task.finished_at - task.started_at).total_seconds()
+    outcome = task.outcome
+    return {
+        "clone of": f"{task.origin}/{task.key}" if task.origin is not None else "",
+        "started": f"{local_time(task.started_at)} on {task.host}" if task.started_at else "",
+        "took": f"{human_duration(took)}, {task.cpu_s:.2f}s of CPU" if took is not None else "",
+        "memory": human_size(task.peak_memory_bytes) if task.peak_memory_bytes else "",
+        "fanned out": count_of(outcome.width, "task") if outcome and outcome.width else "",
+        "chose": outcome.choice or "" if outcome else "",
+        "caught": f"{task.caught.type_name}" if task.caught else "",
+    }
+
+
+def _print_facts(facts: dict[str, str]) -> None:
+    width = max(map(len, facts))
+    print_lines([f"  {name:<{width}}  {value}" for name, value in facts.items() if value])
+
+
+def _print_failure(failure: Failure | None) -> None:
+    if failure is None:
+        return
+    text = failure.traceback.rstrip() or f"{failure.type_name}: {failure.message}"
+    print_lines(["", *text.splitlines()])
+    if failure.hint:
+        print_lines(["", f"{paint('hint:', 'bold cyan')} {failure.hint}"])
+
+
+def _status(status: str) -> str:
+    return paint(status, _COLOURS.get(status, "yellow"))
