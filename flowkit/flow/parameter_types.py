@@ -197,7 +197,7 @@ def _from_text(kind: Any, text: str) -> object:
 
 
 def _from_text_or_value(kind: Any, value: object) -> object:
-    is_text = isinstance(value, str) and not (isinstance(kind, type) and isinstance(value, kind))
+    is_text = isinstance(value, str) and not _is_instance(kind, value)
     return _from_text(kind, str(value)) if is_text else _from_value(kind, value)
 
 
@@ -207,8 +207,10 @@ def _from_value(kind: Any, value: object) -> object:
         return value
     if get_origin(kind) in (Union, types.UnionType):
         return _first(kind, value, _from_value)
+    if _is_instance(kind, value):
+        return value
     if isinstance(value, str) and not _is_json(kind):
-        return _from_text_or_value(kind, value)
+        return _from_text(kind, value)
     origin = get_origin(kind)
     if origin is Literal:
         matches = [one for one in get_args(kind) if one == value and type(one) is type(value)]
@@ -217,8 +219,6 @@ def _from_value(kind: Any, value: object) -> object:
         return matches[0]
     if origin in _CONTAINERS and isinstance(value, _CONTAINERS) and origin is not tuple:
         return origin(_from_value(get_args(kind)[0], one) for one in value)
-    if isinstance(kind, type) and isinstance(value, kind) and not _is_bool_by_chance(kind, value):
-        return value
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if origin is None and not _is_json(kind):
@@ -229,8 +229,12 @@ def _from_value(kind: Any, value: object) -> object:
         raise ValueError(str(error)) from error
 
 
-def _is_bool_by_chance(kind: type, value: object) -> bool:
-    return isinstance(value, bool) and kind is not bool
+def _is_instance(kind: Any, value: object) -> bool:
+    """Say whether a value needs no conversion; True is no number here."""
+    is_plain = isinstance(kind, type) and get_origin(kind) is None
+    return (
+        is_plain and isinstance(value, kind) and not (isinstance(value, bool) and kind is not bool)
+    )
 
 
 def _is_json(kind: Any) -> bool:

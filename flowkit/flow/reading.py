@@ -128,7 +128,8 @@ class _FlowReader:
             constants=tuple(constants),
             doc=inspect.cleandoc(self._class.__doc__ or ""),
         )
-        graph_faults = check(description, calls=self._calls, unread=self._unread)
+        place = self._sources.place_of_class(self._class)
+        graph_faults = check(description, place=place, calls=self._calls, unread=self._unread)
         return description, self._faults + graph_faults
 
     def _fault(self, rule: str, message: str, hint: str, place: Place | None) -> None:
@@ -151,25 +152,24 @@ class _FlowReader:
                 f"leave `{role}=True` on one of them",
                 self._place(name),
             )
+            self._unread.add(name)  # What follows from the wrong mark is not told as well.
         return marked[0] if marked else role if role in self._marks else ""
 
     def _check_members(self) -> None:
         for name, member in self._members.items():
             is_step = name in self._marks
-            if unmarked(member.value):
+            overrides = step_mark(member.hides) and isinstance(member.value, FunctionType)
+            if unmarked(member.value) or (overrides and not is_step):
+                did = "is decorated like" if unmarked(member.value) else "overrides"
                 self._fault(
                     "step-unmarked",
-                    f"`{name}` is decorated like a step, but is not marked as one",
+                    f"`{name}` {did} a step, but is not marked as one",
                     "add `@step` right above it",
                     self._place(name),
                 )
-            elif step_mark(member.hides) and isinstance(member.value, FunctionType) and not is_step:
-                self._fault(
-                    "step-unmarked",
-                    f"`{name}` overrides a step, but is not marked as one",
-                    "add `@step` right above it",
-                    self._place(name),
-                )
+                # It is taken for one, or the steps that name it would be at fault as well.
+                self._marks[name] = unmarked(member.value) or StepMark()
+                self._unread.add(name)
             if is_step and isinstance(member.hides, ParameterField):
                 self._clash(f"step `{name}` hides a parameter of a base class", name)
             elif step_mark(member.hides) and isinstance(member.value, ParameterField):
@@ -319,7 +319,7 @@ class _FlowReader:
                 f"write `def {name}(self)`, or `def {name}(self, inputs)` for a join",
                 place,
             )
-        return len(arguments) > 1
+        return len(arguments) == 2
 
 
 def _function(member: object) -> FunctionType | None:

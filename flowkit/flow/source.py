@@ -48,17 +48,25 @@ class Sources:
         line = found.lineno if found else function.__code__.co_firstlineno
         return self.place(function.__code__.co_filename, line)
 
+    def place_of_class(self, owner: type) -> Place | None:
+        """Return the line of a `class` statement; None if it cannot be found."""
+        found = self._classes(owner)
+        return self.place(found[0][0], found[0][1].lineno) if found else None
+
     def place_of_attribute(self, owner: type, attribute: str) -> Place | None:
         """Return the line where a class sets an attribute, or where the class begins."""
-        file = module_file(owner)
-        if file is None:
-            return None
-        classes = self._file(file, owner).classes.get(owner.__name__, [])
-        for one in classes:
+        for file, one in self._classes(owner):
             for statement in one.body:
                 if attribute in _assigned(statement):
                     return self.place(file, statement.lineno)
-        return self.place(file, classes[0].lineno) if classes else None
+        return self.place_of_class(owner)
+
+    def _classes(self, owner: type) -> list[tuple[str, ast.ClassDef]]:
+        """Return the file and statement of every class that might be this one."""
+        file = module_file(owner)
+        if file is None:
+            return []
+        return [(file, one) for one in self._file(file, owner).classes.get(owner.__name__, [])]
 
     def _file(self, name: str, member: type | Callable[..., Any]) -> _File:
         if name not in self._files:

@@ -99,7 +99,8 @@ class _Account:
         bases = {there[:-1] for there in arrived}
         if len(bases) > 1:
             return _nesting(node, arrived), None
-        return self._close(node, splits[0], {there[-1][1] for there in arrived}), bases.pop()
+        fault = self._close(node, splits[0], {there[-1][1] for there in arrived})
+        return fault, None if fault else bases.pop()
 
     def _close(self, node: Node, split: str, branches: set[str]) -> Fault | None:
         missing = [one for one in self._nodes[split].targets if one not in branches]
@@ -124,10 +125,13 @@ class _Account:
 
 
 def topological(nodes: Mapping[str, Node], start: str) -> list[str]:
-    """Sort what can be reached from the start; the graph has no circle but steps' own loops."""
+    """Sort what can be reached from the start; the graph has no circle but steps' own loops.
+
+    Targets are followed last one first, so that the reverse has branches in their written order.
+    """
     left: list[str] = []
     seen = {start}
-    stack: list[tuple[str, Iterator[str]]] = [(start, iter(nodes[start].targets))]
+    stack: list[tuple[str, Iterator[str]]] = [(start, reversed(nodes[start].targets))]
     while stack:
         step, targets = stack[-1]
         target = next(targets, None)
@@ -136,7 +140,7 @@ def topological(nodes: Mapping[str, Node], start: str) -> list[str]:
             stack.pop()
         elif target not in seen:
             seen.add(target)
-            stack.append((target, iter(nodes[target].targets)))
+            stack.append((target, reversed(nodes[target].targets)))
     return left[::-1]
 
 

@@ -21,10 +21,11 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class JudgedFlow:
-    """A flow as the rules look at it: see `check` for `calls` and `unread`."""
+    """A flow as the rules look at it: see `check` for the fields."""
 
     description: FlowDescription
     nodes: Mapping[str, Node]
+    place: Place
     calls: Mapping[str, Place]
     unread: Collection[str]
 
@@ -32,33 +33,23 @@ class JudgedFlow:
         """Where a step calls self.next, or at least where it is defined."""
         return self.calls.get(step) or self.nodes[step].place
 
-    @property
-    def top(self) -> Place:
-        """Where to point at when a step is missing."""
-        places = [node.place for node in self.nodes.values()]
-        own = [place for place in places if place.file == self.description.file]
-        return min(own or places, key=lambda place: place.line, default=self.file_start)
-
-    @property
-    def file_start(self) -> Place:
-        """The first line of the flow's file."""
-        return Place(self.description.file, 1)
-
 
 def check(
     description: FlowDescription,
     *,
+    place: Place | None = None,
     calls: Mapping[str, Place] | None = None,
     unread: Collection[str] = (),
 ) -> list[Fault]:
     """Return all faults of a flow.
 
-    `calls` are the places of the steps' self.next, if they are known. `unread` are steps whose
+    `place` is where its class is defined. `calls` are the places of the steps' self.next, if they are known. `unread` are steps whose
     self.next could not be read, which is a fault already. Whether all steps can be reached and
     all splits are joined is judged once every hand-over is known.
     """
     nodes = {node.name: node for node in description.nodes}
-    flow = JudgedFlow(description, nodes, calls or {}, unread)
+    place = place or Place(description.file, 1)
+    flow = JudgedFlow(description, nodes, place, calls or {}, unread)
     faults = [fault for rule in _EACH for fault in rule(flow)]
     broken = [fault for rule in _HAND_OVERS for fault in rule(flow)]
     if broken or unread:
@@ -76,7 +67,7 @@ def flow_name(flow: JudgedFlow) -> Iterator[Fault]:
             "flow-name",
             f"`{flow.description.name}` is no name for a flow",
             "name the class with ASCII letters, digits and underscores, after a letter",
-            flow.top,
+            flow.place,
         )
 
 
@@ -204,7 +195,7 @@ def start_and_end(flow: JudgedFlow) -> Iterator[Fault]:
             "no-steps",
             f"flow `{flow.description.name}` has no steps",
             "mark its methods with `@step`",
-            flow.file_start,
+            flow.place,
         )
         return
     for role, step in (("start", flow.description.start), ("end", flow.description.end)):
@@ -215,7 +206,7 @@ def start_and_end(flow: JudgedFlow) -> Iterator[Fault]:
                 f"flow `{flow.description.name}` has no {role} step",
                 f"name a step `{role}`, or mark one `@step({role}=True)`"
                 + (f"; did you mean `{near[0]}`?" if near else ""),
-                flow.top,
+                flow.place,
             )
 
 
@@ -321,5 +312,5 @@ def _reached(edges: Mapping[str, list[str]], root: str) -> set[str]:
 
 
 _Rule = Callable[[JudgedFlow], Iterator[Fault]]
-_EACH: tuple[_Rule, ...] = (flow_name, step_names, clashes, catches, foreaches, switches)
-_HAND_OVERS: tuple[_Rule, ...] = (start_and_end, hand_overs, targets)
+_EACH: tuple[_Rule, ...] = (flow_name, step_names, clashes, catches, foreaches)
+_HAND_OVERS: tuple[_Rule, ...] = (start_and_end, hand_overs, targets, switches)
