@@ -1,1 +1,58 @@
-"""The client room."""
+"""Looking at runs: lazy, read-only views over the index and the store.
+
+`Flow`, `Run`, `Step`, `Task` and `Artifact` ask for a thing when it is asked of them: making a run
+is one query, listing a step's tasks one query a thousand, reading an artifact loads that one.
+
+* `flows`, `run`, `step`, `task`, `artifact`: the views; `views`: what they share
+* `values`: artifacts as attributes, `task.data.x`
+* `kinship`: which tasks a task follows, and which follow it
+* `namespaces`: whose runs one sees
+* `tags`: which tags are allowed, and changing them
+* `task_logs`: an attempt's log, stored or still growing
+* `workspace`: where runs are: a store, its index and the settings
+"""
+
+from flowkit.client.artifact import Artifact
+from flowkit.client.flows import Flow, Metaflow
+from flowkit.client.namespaces import (
+    NamespaceMismatch,
+    default_namespace,
+    get_namespace,
+    namespace,
+)
+from flowkit.client.run import Run
+from flowkit.client.step import Step
+from flowkit.client.tags import check_tags
+from flowkit.client.task import Task
+from flowkit.client.task_logs import live_log
+from flowkit.client.values import ArtifactMissing
+from flowkit.client.workspace import Workspace, current_workspace, open_workspace, use_workspace
+from flowkit.errors import NotFound
+
+DataArtifact = Artifact
+MetaflowNamespaceMismatch = NamespaceMismatch
+MetaflowNotFound = NotFound
+
+__all__ = [
+    "Artifact",
+    "ArtifactMissing",
+    "DataArtifact",
+    "Flow",
+    "Metaflow",
+    "MetaflowNamespaceMismatch",
+    "MetaflowNotFound",
+    "NamespaceMismatch",
+    "NotFound",
+    "Run",
+    "Step",
+    "Task",
+    "Workspace",
+    "check_tags",
+    "current_workspace",
+    "default_namespace",
+    "get_namespace",
+    "live_log",
+    "namespace",
+    "open_workspace",
+    "use_workspace",
+]

@@ -1,0 +1,95 @@
+"""Where runs are: a store, its index, and the settings that name them."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flowkit.metadata import Metadata
+    from flowkit.settings import Settings
+    from flowkit.store import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workspace:
+    """A store and the index over it. Threads may share one, and forked children go on with it."""
+
+    store: Store
+    metadata: Metadata
+    settings: Settings
+
+    def close(self) -> None:
+        """Release the index. May be called twice."""
+        self.metadata.close()
+
+
+def open_workspace(settings: Settings | None = None) -> Workspace:
+    """Open the store and the index that the settings name, by default those of this folder.
+
+    Raises:
+        UsageError: a setting is wrong.
+        StoreError: the store cannot be opened.
+        MetadataError: the index cannot be opened.
+    """
+    from flowkit.metadata import Metadata
+    from flowkit.store import Store
+
+    if settings is None:
+        from flowkit.settings import read_settings
+
+        settings = read_settings(Path.cwd(), {}).settings
+    store = Store.open(settings.store, sync=settings.sync, verify=settings.verify)
+    return Workspace(store, Metadata.open(settings.metadata), settings)
+
+
+_lock = threading.Lock()
+_in_use: Workspace | None = None
+
+
+class Use:
+    """Gives back, at the end of a `with` block, the workspace that was in use before."""
+
+    def __init__(self, before: Workspace | None) -> None:
+        self._before = before
+
+    def __enter__(self) -> None:
+        """The workspace is in use already."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _put_in_use(self._before)
+
+
+def use_workspace(workspace: Workspace) -> Use:
+    """Let views that are given no workspace of their own use this one, in all threads.
+
+    It holds from the call on; as a context manager it ends with the block.
+    """
+    return Use(_put_in_use(workspace))
+
+
+def current_workspace() -> Workspace:
+    """Return the workspace in use; the first call in a process opens the default one.
+
+    Raises what `open_workspace` raises.
+    """
+    global _in_use
+    with _lock:
+        if _in_use is None:
+            _in_use = open_workspace()
+        return _in_use
+
+
+def _put_in_use(workspace: Workspace | None) -> Workspace | None:
+    global _in_use
+    with _lock:
+        before, _in_use = _in_use, workspace
+        return before
