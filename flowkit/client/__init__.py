@@ -24,7 +24,7 @@ from flowkit.client.run import Run
 from flowkit.client.step import Step
 from flowkit.client.tags import check_tags
 from flowkit.client.task import Task
-from flowkit.client.task_logs import live_log
+from flowkit.client.task_logs import live_log, read_log
 from flowkit.client.values import ArtifactMissing
 from flowkit.client.workspace import Workspace, current_workspace, open_workspace, use_workspace
 from flowkit.errors import NotFound
@@ -54,5 +54,6 @@ __all__ = [
     "live_log",
     "namespace",
     "open_workspace",
+    "read_log",
     "use_workspace",
 ]
