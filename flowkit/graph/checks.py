@@ -43,9 +43,10 @@ def check(
 ) -> list[Fault]:
     """Return all faults of a flow.
 
-    `place` is where its class is defined. `calls` are the places of the steps' self.next, if they are known. `unread` are steps whose
-    self.next could not be read, which is a fault already. Whether all steps can be reached and
-    all splits are joined is judged once every hand-over is known.
+    `place` is where its class is defined, `calls` are the places of the steps' self.next; without
+    them, faults point at the file and the steps. `unread` are steps whose self.next could not be
+    read, which is a fault already. Whether all steps can be reached and all splits are joined is
+    judged once every hand-over is known.
     """
     nodes = {node.name: node for node in description.nodes}
     place = place or Place(description.file, 1)
@@ -214,7 +215,9 @@ def hand_overs(flow: JudgedFlow) -> Iterator[Fault]:
     """`next-missing`, `end-hands-over`."""
     for node in flow.nodes.values():
         is_end = node.name == flow.description.end
-        if is_end and (node.targets or node.kind is not Kind.END):
+        if node.name in flow.unread:
+            continue
+        if is_end and node.kind is not Kind.END:
             yield Fault(
                 "end-hands-over",
                 f"step `{node.name}` is the end, but calls self.next",
@@ -222,7 +225,7 @@ def hand_overs(flow: JudgedFlow) -> Iterator[Fault]:
                 flow.call(node.name),
             )
         silent = not node.targets and node.kind not in (Kind.SWITCH, Kind.FOREACH)
-        if not is_end and silent and node.name not in flow.unread:
+        if not is_end and silent:
             yield Fault(
                 "next-missing",
                 f"step `{node.name}` does not say which step comes next",
