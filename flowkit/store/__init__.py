@@ -4,12 +4,15 @@
 leaves, in one object with its small values. `objects`, `recipes`, `compression`, `hashing`,
 `memory`: bytes under their digest. `serializers`: values to bytes. `runs`, `envelope`: records.
 `keys`, `gate`: where things are, and in which format. `directory`, `opening`: storages. `gc`,
-`verification`, `reindex`: upkeep. `plugins`: entry points.
+`verification`, `reindexing`: upkeep. `plugins`: entry points.
 
 The bytes are defined in `docs/format/`.
 """
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from flowkit.store.directory import DirectoryStorage
 from flowkit.store.errors import UnpicklableArtifact
@@ -17,11 +20,38 @@ from flowkit.store.opening import open_storage
 from flowkit.store.store import Store, element
 from flowkit.store.writer import ManifestWriter
 
+if TYPE_CHECKING:
+    from flowkit.store.gc import GcReport, collect
+    from flowkit.store.reindexing import RunIndex, reindex
+    from flowkit.store.verification import Damage, verify_store
+
 __all__ = [
+    "Damage",
     "DirectoryStorage",
+    "GcReport",
     "ManifestWriter",
+    "RunIndex",
     "Store",
     "UnpicklableArtifact",
+    "collect",
     "element",
     "open_storage",
+    "reindex",
+    "verify_store",
 ]
+
+_UPKEEP = {
+    "Damage": "verification",
+    "GcReport": "gc",
+    "RunIndex": "reindexing",
+    "collect": "gc",
+    "reindex": "reindexing",
+    "verify_store": "verification",
+}
+
+
+def __getattr__(name: str) -> object:
+    # Upkeep is loaded when it is asked for: no task needs it, and every worker starts here.
+    if name in _UPKEEP:
+        return getattr(import_module(f"flowkit.store.{_UPKEEP[name]}"), name)
+    raise AttributeError(f"module `{__name__}` has no attribute `{name}`")

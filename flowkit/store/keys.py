@@ -11,10 +11,12 @@ FORMAT = "format.json"
 OBJECTS = "objects"
 RUNS = "runs"
 DELETED = "deleted"
+COMPRESSED_SUFFIX = ".zst"
+RECIPE_SUFFIX = ".recipe"
+CHUNKS_SUFFIX = ".chunks"
 
 _KEY = re.compile(r"(?:[^./\\\0][^/\\\0]*/)*[^./\\\0][^/\\\0]*")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-_RESULT = re.compile(r"(?P<task>[0-9.@]+)-(?P<number>[0-9]+)\.json")
 
 
 def check_key(key: str) -> str:
@@ -41,17 +43,17 @@ def raw_key(digest: Digest) -> str:
 
 def compressed_key(digest: Digest) -> str:
     """Return the key of an object that is compressed."""
-    return raw_key(digest) + ".zst"
+    return raw_key(digest) + COMPRESSED_SUFFIX
 
 
 def recipe_key(digest: Digest) -> str:
     """Return the key of an object that is a recipe."""
-    return raw_key(digest) + ".recipe"
+    return raw_key(digest) + RECIPE_SUFFIX
 
 
 def chunks_key(digest: Digest) -> str:
     """Return the key of an object's chunk fingerprints."""
-    return raw_key(digest) + ".chunks"
+    return raw_key(digest) + CHUNKS_SUFFIX
 
 
 def digest_in(key: str) -> Digest | None:

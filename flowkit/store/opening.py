@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import unquote, urlsplit
 
 from flowkit.errors import UsageError
 from flowkit.ports import Storage
@@ -28,6 +27,8 @@ def open_storage(url: str, *, sync: bool = True) -> Storage:
     if not separator:
         return DirectoryStorage(Path(url).expanduser(), sync=sync)
     if scheme == "file":
+        from urllib.parse import unquote, urlsplit
+
         parts = urlsplit(url)
         if parts.netloc not in ("", "localhost"):
             raise UsageError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
 from flowkit import wire
-from flowkit.errors import Corrupt, KeyMissing, VersionMoved
+from flowkit.errors import Corrupt, KeyMissing, StoreError, VersionMoved
 from flowkit.ports import Buffer
 from flowkit.records import Clones, RunEnd, RunRecord
 from flowkit.store.compression import compress, decompress
@@ -87,12 +87,22 @@ class RunRecords:
             _check_owner(key, result.attempt, attempt)
         return result
 
-    def results(self, run: RunId) -> Iterator[TaskResult]:
-        """Yield the results of a run, by step; a result that is deleted meanwhile is skipped."""
+    def results(
+        self, run: RunId, *, on_error: Callable[[StoreError], None] | None = None
+    ) -> Iterator[TaskResult]:
+        """Yield the results of a run, by step; a result that is deleted meanwhile is skipped.
+
+        Damaged ones raise Corrupt, or are passed to `on_error` and skipped.
+        """
         for key in self._gate.reading.list(f"{run_folder(run)}/results"):
-            result = self._read(key, "result", TaskResult)
+            try:
+                result = self._result_at(run, key)
+            except Corrupt as error:
+                if on_error is None:
+                    raise
+                on_error(error)
+                continue
             if result is not None:
-                _check_owner(key, _result_key(run, result.attempt), key)
                 yield result
 
     def create_clones(self, clones: Clones) -> bool:
@@ -171,6 +181,34 @@ class RunRecords:
         storage.delete(_run_key(run, "run.json"))
         for key in storage.list(run_folder(run)):
             storage.delete(key)
+
+    def verify_record(self, key: str) -> None:
+        """Check one record below `runs/` or `deleted/` fully. Raises Corrupt, KeyMissing."""
+        match key.split("/"):
+            case [top, flow, run_id] if top == DELETED:
+                self._find(run_folder(RunId(flow, run_id), under=DELETED), "deleted")
+            case [top, flow, run_id, "run.json"] if top == RUNS:
+                self.run_record(RunId(flow, run_id))
+            case [top, flow, run_id, "end.json"] if top == RUNS:
+                self.run_end(RunId(flow, run_id))
+            case [top, flow, run_id, "clones.zst"] if top == RUNS:
+                self.clones(RunId(flow, run_id))
+            case [top, _, _, "tags.json"] if top == RUNS:
+                body = self._find(key, _TAGS)
+                if body is not None:
+                    _tags_in(key, body)
+            case [top, flow, run_id, "results", _, _] if top == RUNS:
+                self._result_at(RunId(flow, run_id), key)
+            case [top, _, _, "logs", _, _] if top == RUNS:
+                self._find(key, "log")
+            case _:
+                raise Corrupt(key, "no record has such a key")
+
+    def _result_at(self, run: RunId, key: str) -> TaskResult | None:
+        result = self._read(key, "result", TaskResult)
+        if result is not None:
+            _check_owner(key, _result_key(run, result.attempt), key)
+        return result
 
     def _create(self, key: str, name: str, body: Buffer) -> bool:
         return self._gate.writing.create(key, *seal_record(name, body))

@@ -31,7 +31,6 @@ class Store(RunRecords):
     """
 
     def __init__(self, storage: Storage, *, verify: Verify = "fetched") -> None:
-        self.storage: Final = storage
         gate = Gate(storage)
         super().__init__(gate)
         self.objects: Final = Objects(gate, verify=verify)
@@ -42,6 +41,11 @@ class Store(RunRecords):
     def open(cls, url: str, *, sync: bool = True, verify: Verify = "fetched") -> Store:
         """Open the store at a path or URL. Raises UsageError, PluginBroken."""
         return cls(open_storage(url, sync=sync), verify=verify)
+
+    @property
+    def storage(self) -> Storage:
+        """The storage underneath, after a look at the store's format."""
+        return self._gate.reading
 
     def put(self, data: Buffer) -> Digest:
         """Store bytes as one object, unless they are stored; returns their digest.
