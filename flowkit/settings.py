@@ -113,7 +113,7 @@ class Settings(BaseModel):
     log_limit_bytes: int = Field(
         default=10_000_000,
         ge=0,
-        description="Bytes of output kept of an attempt, for stdout and stderr each.",
+        description="Bytes of output kept of an attempt.",
     )
     sync: bool = Field(
         default=True,
