@@ -43,22 +43,20 @@ class LogLine:
         return _EPOCH + timedelta(microseconds=self.time_us)
 
 
-def encode_line(time_us: int, stream: Stream, text: bytes) -> bytes:
-    r"""Write one line of a log. `text` is one line, with its newline if it has one.
+def encode_line(time_us: int, stream: Stream, text: bytes, *, ended: bool = True) -> bytes:
+    r"""Write one line of a log. `text` is without its newline; `ended`: it has one.
 
-    Raises ValueError if a newline stands anywhere but at the end.
+    Raises ValueError if there is a newline in the text.
 
-    >>> encode_line(1700000000000000, "stdout", b"epoch 1\n")
+    >>> encode_line(1700000000000000, "stdout", b"epoch 1")
     b'1700000000000000 o epoch 1\n'
-    >>> encode_line(1700000000000001, "stderr", b"Continue? ")
+    >>> encode_line(1700000000000001, "stderr", b"Continue? ", ended=False)
     b'1700000000000001 E Continue? \n'
     """
-    ended, begun = _LETTERS[stream]
-    is_ended = text.endswith(b"\n")
-    line = text[:-1] if is_ended else text
-    if b"\n" in line:
+    if b"\n" in text:
         raise ValueError("a log's line is one line")
-    return b"%d %b %b\n" % (time_us, ended if is_ended else begun, line)
+    whole, begun = _LETTERS[stream]
+    return b"%d %b %b\n" % (time_us, whole if ended else begun, text)
 
 
 def parse_log(data: bytes, *, name: str = "log") -> Iterator[LogLine]:

@@ -23,7 +23,7 @@ def _node(name: str, kind: Kind, *targets: str, is_join: bool = False) -> Node:
 
 
 def _describe(name: str) -> FlowDescription:
-    """Describe a foreach over `fit`, joined by `pick`, and a loop that leaves to `skip` or `end`."""
+    """Describe a foreach over `fit`, joined by `pick`, then a loop that leaves two ways."""
     return FlowDescription(
         name=name,
         file="flow.py",
@@ -121,7 +121,12 @@ class Writer:
     def log(self, key: TaskKey, *lines: tuple[str, bytes], attempt: int = 0) -> bytes:
         """Return what an attempt printed as a log; `store_log` keeps it."""
         return b"".join(
-            encode_line(1_700_000_000_000_000 + at, stream, text)  # type: ignore[arg-type]
+            encode_line(
+                1_700_000_000_000_000 + at,
+                stream,  # type: ignore[arg-type]
+                text.removesuffix(b"\n"),
+                ended=text.endswith(b"\n"),
+            )
             for at, (stream, text) in enumerate(lines)
         )
 
