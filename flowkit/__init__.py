@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from flowkit.lazy import loads
+
 if TYPE_CHECKING:
     from flowkit.client import (
         Artifact,
@@ -59,15 +61,13 @@ if TYPE_CHECKING:
         UnhandledInMergeArtifactsException,
         catch,
         concurrency,
+        current,
         environment,
         resources,
         retry,
         step,
         timeout,
     )
-
-    # From its own module: mypy takes the package's `current` for that module.
-    from flowkit.flow.current import current
 
 __version__ = "0.1.0"
 
@@ -140,19 +140,7 @@ _ROOMS = {
         "resources retry step timeout"
     ),
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
-
-
-def __getattr__(name: str) -> object:
-    room = _ROOM_OF.get(name)
-    if room is None:
-        raise AttributeError(f"module `flowkit` has no attribute `{name}`")
-    from importlib import import_module
-
-    value: object = getattr(import_module(room), name)
-    # Kept, so that this function is asked once a name.
-    globals()[name] = value
-    return value
+__getattr__ = loads("flowkit", _ROOMS)
 
 
 def __dir__() -> list[str]:

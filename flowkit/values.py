@@ -22,6 +22,7 @@ class Digest(bytes):
     SIZE = 32
 
     def __new__(cls, raw: bytes) -> Digest:
+        """Take exactly 32 bytes. Raises ValueError."""
         if len(raw) != cls.SIZE:
             raise ValueError(f"a digest has {cls.SIZE} bytes, not {len(raw)}")
         return super().__new__(cls, raw)
@@ -126,7 +127,9 @@ class TaskKey:
         TaskKey(step='train', path=(3, 1), iteration=2)
         """
         indexes, at, turns = task_id.partition("@")
-        if not all(part.isdecimal() for part in indexes.split(".")) or (at and not turns.isdecimal()):
+        if not all(part.isdecimal() for part in indexes.split(".")) or (
+            at and not turns.isdecimal()
+        ):
             raise ValueError(f"`{task_id}` is not a task id")
         path = tuple(map(int, indexes.split("."))) if depth else ()
         key = cls(step, path, int(turns or 0))

@@ -38,7 +38,7 @@ _encoder = msgspec.json.Encoder(enc_hook=_to_json, order="deterministic")
 
 
 @cache
-def _decoder(kind: type) -> msgspec.json.Decoder[Any]:
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind, dec_hook=_from_json)
 
 
@@ -56,7 +56,8 @@ def decode(kind: type[Value], data: bytes | memoryview, *, name: str) -> Value:
         Corrupt: the bytes are no such value.
     """
     try:
-        value: Value = _decoder(kind).decode(data)
+        known: Any = kind
+        value: Value = _decoder(known).decode(data)
     except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
         raise Corrupt(name, str(error)) from error
     return value

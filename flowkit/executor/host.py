@@ -14,21 +14,15 @@ from typing import NoReturn, Protocol
 import flowkit.worker
 from flowkit.errors import ExecutorError, FlowInvalid, FlowkitBug, FlowkitError, UsageError
 from flowkit.graph import FlowDescription, FlowFaults
-from flowkit.store import Store
 from flowkit.values import Digest, StoreAddress
 from flowkit.worker import (
     Bind,
     Bound,
     Channel,
     Described,
-    FlowNotImportable,
-    LoadedFlow,
     Message,
     Redescribe,
     Refused,
-    bind,
-    load_flow,
-    rebind,
     send,
 )
 
@@ -51,35 +45,6 @@ class FlowHost(Protocol):
 
     def close(self) -> None:
         """End the host. May be called twice."""
-
-
-class InlineHost:
-    """The flow in this very process.
-
-    Raises:
-        FlowInvalid: the file cannot be imported, or the flow has faults.
-        UsageError: the file has several flows, or none.
-    """
-
-    def __init__(self, file: str, name: str | None) -> None:
-        self.loaded: LoadedFlow = load_flow(file, name)
-        self.description = self.loaded.description
-
-    def bind(self, store: StoreAddress, given: Given, *, user: str) -> Digest:
-        """Convert and keep parameters; returns their manifest. Raises UsageError."""
-        return bind(self.loaded, _open(store), given, user=user)
-
-    def rebind(self, store: StoreAddress, earlier: Digest) -> Digest:
-        """Keep an earlier run's parameters with the flow's constants of today."""
-        return rebind(self.loaded, _open(store), earlier)
-
-    def redescribe(self, description: FlowDescription) -> None:
-        """Run steps under other policies from now on."""
-        self.description = description
-        self.loaded = self.loaded.with_description(description)
-
-    def close(self) -> None:
-        """Nothing to end."""
 
 
 class ZygoteHost:
@@ -213,17 +178,13 @@ def _talk() -> int | None:
         return None
 
 
-def _open(address: StoreAddress) -> Store:
-    return Store.open(address.url, sync=address.sync, verify=address.verify)
-
-
 def _raise(file: str, refused: Refused) -> NoReturn:
     """Raise again, in the driver, what the host's process refused with."""
     failure = refused.failure
     if refused.faults:
         raise FlowFaults(refused.flow, refused.faults, file=os.path.basename(file))
     if failure.traceback and refused.exit_code == FlowInvalid.exit_code and failure.where:
-        raise FlowNotImportable(file, failure)
+        raise flowkit.worker.FlowNotImportable(file, failure)
     kinds = {UsageError.exit_code: UsageError, FlowInvalid.exit_code: FlowInvalid}
     kind = kinds.get(refused.exit_code, ExecutorError)
     error: FlowkitError = kind(failure.message, hint=failure.hint)

@@ -10,14 +10,60 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TextIO
 
-from flowkit.executor.host import InlineHost
+from flowkit.executor.host import Given
+from flowkit.graph import FlowDescription
 from flowkit.ports import Exit, Output
 from flowkit.store import Store
-from flowkit.values import Attempt, StoreAddress, TaskSpec
-from flowkit.worker import Line, LineReader, Stream, run_attempt
-
+from flowkit.values import Attempt, Digest, StoreAddress, TaskSpec
+from flowkit.worker import (
+    Line,
+    LineReader,
+    LoadedFlow,
+    Stream,
+    bind,
+    load_flow,
+    rebind,
+    run_attempt,
+)
 
 Heard = Callable[[Stream, str], None]
+
+
+class InlineHost:
+    """The flow in this very process.
+
+    Raises:
+        FlowInvalid: the file cannot be imported, or the flow has faults.
+        UsageError: the file has several flows, or none.
+    """
+
+    def __init__(self, file: str, name: str | None) -> None:
+        self.loaded: LoadedFlow = load_flow(file, name)
+        self.description = self.loaded.description
+        self._stores: dict[StoreAddress, Store] = {}
+
+    def store(self, address: StoreAddress) -> Store:
+        """Open a store, once."""
+        if address not in self._stores:
+            store = Store.open(address.url, sync=address.sync, verify=address.verify)
+            self._stores[address] = store
+        return self._stores[address]
+
+    def bind(self, store: StoreAddress, given: Given, *, user: str) -> Digest:
+        """Convert and keep parameters; returns their manifest. Raises UsageError."""
+        return bind(self.loaded, self.store(store), given, user=user)
+
+    def rebind(self, store: StoreAddress, earlier: Digest) -> Digest:
+        """Keep an earlier run's parameters with the flow's constants of today."""
+        return rebind(self.loaded, self.store(store), earlier)
+
+    def redescribe(self, description: FlowDescription) -> None:
+        """Run steps under other policies from now on."""
+        self.description = description
+        self.loaded = self.loaded.with_description(description)
+
+    def close(self) -> None:
+        """Nothing to end."""
 
 
 class InlineExecutor:
@@ -32,7 +78,6 @@ class InlineExecutor:
         self._host = host
         self._waiting: deque[TaskSpec] = deque()
         self._reports: list[Exit | Output] = []
-        self._stores: dict[StoreAddress, Store] = {}
 
     def submit(self, spec: TaskSpec) -> None:
         """Put an attempt in the queue."""
@@ -75,17 +120,11 @@ class InlineExecutor:
 
         try:
             with _tee("stdout", heard), _tee("stderr", heard):
-                run_attempt(self._host.loaded, spec, self._store(spec.store))
+                run_attempt(self._host.loaded, spec, self._host.store(spec.store))
         finally:
             # Also after Ctrl-C: the attempt has ended, and its runner has to learn of it.
             keep(reader.finish())
             self._reports.append(Exit(spec.attempt))
-
-    def _store(self, address: StoreAddress) -> Store:
-        if address not in self._stores:
-            store = Store.open(address.url, sync=address.sync, verify=address.verify)
-            self._stores[address] = store
-        return self._stores[address]
 
 
 class _Tee(io.TextIOBase):

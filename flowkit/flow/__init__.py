@@ -2,12 +2,12 @@
 
 `spec`: FlowSpec and what its objects do in a step. `decorators`: step and the policies.
 `parameters`, `include_file`: values given when a run starts. `reading`: class to description.
-`current`: facts about the running task. `task_state`, `inputs`, `merge`, `caught`: what a step
+`current_task`: facts about the running task. `task_state`, `inputs`, `merge`, `caught`: what a step
 works with while it runs.
 """
 
 from flowkit.flow.caught import CaughtFailure
-from flowkit.flow.current import Current, CurrentTask, current
+from flowkit.flow.current_task import Current, CurrentTask, current
 from flowkit.flow.decorators import (
     StepMark,
     apply_with,

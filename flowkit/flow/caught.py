@@ -1,4 +1,4 @@
-"""What `@catch(var=...)` leaves in its artifact: a failure that can be read and printed anywhere."""
+"""What `@catch(var=...)` leaves in its artifact: a failure that can be read anywhere."""
 
 from __future__ import annotations
 

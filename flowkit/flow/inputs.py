@@ -56,7 +56,9 @@ class Inputs(Sequence[Any]):
         if self._count == 1 and step in self._steps:
             return self[0]
         known = ", ".join(f"`{name}`" for name in dict.fromkeys(self._steps))
-        raise AttributeError(f"no single input comes from a step `{step}`; inputs come from {known}")
+        raise AttributeError(
+            f"no single input comes from a step `{step}`; inputs come from {known}"
+        )
 
     def __repr__(self) -> str:
         return f"<{self._count} inputs from {', '.join(dict.fromkeys(self._steps))}>"

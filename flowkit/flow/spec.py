@@ -56,7 +56,7 @@ class FlowSpec:
 
     @property
     def input(self) -> Any:
-        """This task's element of the innermost open foreach; None outside one."""
+        """The element of the innermost open foreach that this task is for; None outside one."""
         state = _state(self)
         return state.element(state.frames[-1]) if state.frames else None
 

@@ -5,23 +5,30 @@ and open splits. `faults`: what can be wrong with a flow, and the error that lis
 `balance`: the rules. `draw`: a flow as text, DOT and JSON.
 """
 
-from flowkit.graph.checks import check
-from flowkit.graph.draw import to_dot, to_json, to_text
-from flowkit.graph.faults import RESERVED_NAMES, RULES, Fault, FlowFaults, reserved_name
-from flowkit.graph.model import (
-    Case,
-    Catch,
-    FlowDescription,
-    Kind,
-    Node,
-    ParameterDescription,
-    Place,
-    Policies,
-    Resources,
-    Retry,
-    Timeout,
-)
-from flowkit.graph.shape import Graph
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowkit.lazy import loads
+
+if TYPE_CHECKING:
+    from flowkit.graph.checks import check
+    from flowkit.graph.draw import to_dot, to_json, to_text
+    from flowkit.graph.faults import RESERVED_NAMES, RULES, Fault, FlowFaults, reserved_name
+    from flowkit.graph.model import (
+        Case,
+        Catch,
+        FlowDescription,
+        Kind,
+        Node,
+        ParameterDescription,
+        Place,
+        Policies,
+        Resources,
+        Retry,
+        Timeout,
+    )
+    from flowkit.graph.shape import Graph
 
 __all__ = [
     "RESERVED_NAMES",
@@ -46,3 +53,17 @@ __all__ = [
     "to_json",
     "to_text",
 ]
+
+__getattr__ = loads(
+    "flowkit.graph",
+    {
+        "flowkit.graph.checks": "check",
+        "flowkit.graph.draw": "to_dot to_json to_text",
+        "flowkit.graph.faults": "RESERVED_NAMES RULES Fault FlowFaults reserved_name",
+        "flowkit.graph.model": (
+            "Case Catch FlowDescription Kind Node ParameterDescription Place Policies Resources "
+            "Retry Timeout"
+        ),
+        "flowkit.graph.shape": "Graph",
+    },
+)

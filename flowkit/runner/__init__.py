@@ -5,7 +5,6 @@ naming a flow. `drive`: the loop. `origin`: what a resume starts from. `feed`: t
 in batches. `logbook`: what attempts print. `progress`: the facts that a watcher is told.
 """
 
-from flowkit.runner.logbook import live_log
 from flowkit.runner.progress import (
     Idled,
     Listener,
@@ -35,6 +34,5 @@ __all__ = [
     "TaskEnded",
     "TaskStarted",
     "TasksCloned",
-    "live_log",
     "open_session",
 ]

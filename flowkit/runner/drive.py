@@ -222,7 +222,7 @@ class Driver:
             self._tell(TaskFailed(attempt, retryable=retryable, died=died))
 
     def _bury(self, exited: Exit) -> TaskResult:
-        """Write the result of an attempt whose process could not; it may have at the last moment."""
+        """Write a result for an attempt whose process did not; if it did after all, that counts."""
         attempt, now = exited.attempt, datetime.now(UTC)
         failure = self._cause_of_death(exited)
         self._died[attempt.key] = failure

@@ -7,17 +7,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flowkit.client import live_log
 from flowkit.errors import StoreError
 from flowkit.logs import encode_line
 from flowkit.ports import Output
 from flowkit.store import Store
 from flowkit.values import Attempt, RunId
-
-
-def live_log(home: Path, run: RunId, attempt: Attempt) -> Path:
-    """Return where an attempt's log is while it runs."""
-    name = f"{attempt.key.task_id}-{attempt.number}.log"
-    return home / "live" / run.flow / run.id / attempt.key.step / name
 
 
 @dataclass(slots=True)

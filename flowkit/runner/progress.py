@@ -87,7 +87,5 @@ class Idled:
     at: datetime
 
 
-RunFact = (
-    RunBegan | TaskStarted | TaskEnded | TasksCloned | Printed | Noticed | RunEnded | Idled
-)
+RunFact = RunBegan | TaskStarted | TaskEnded | TasksCloned | Printed | Noticed | RunEnded | Idled
 Listener = Callable[[RunFact], None]

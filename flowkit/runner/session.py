@@ -16,7 +16,6 @@ import flowkit
 from flowkit.client import Workspace, open_workspace
 from flowkit.errors import UsageError
 from flowkit.executor import FlowHost, open_executor, open_host
-from flowkit.flow import apply_with
 from flowkit.graph import FlowDescription, Graph
 from flowkit.plan import Limits, Scheduler
 from flowkit.records import Clone, RunEnd, RunRecord
@@ -84,9 +83,7 @@ class FlowSession:
             FlowkitError: the store or the executor failed; the run can be resumed.
         """
         self._prepare(options, listener)
-        parameters = self._host.bind(
-            self._address, options.parameters, user=self._settings.user
-        )
+        parameters = self._host.bind(self._address, options.parameters, user=self._settings.user)
         return self._drive(options, listener, self._record(options, parameters), {})
 
     def resume(
@@ -100,6 +97,8 @@ class FlowSession:
         """Run the flow again, with every task of an earlier run that still holds cloned.
 
         Args:
+            options: as for a run, without parameters.
+            listener: told what happens.
             step: run this step and all after it anew, whatever they came to before.
             origin: id of the run to resume; by default the user's latest run of the flow.
 
@@ -124,12 +123,12 @@ class FlowSession:
     @property
     def _address(self) -> StoreAddress:
         settings = self._settings
-        return StoreAddress(
-            url=str(settings.store), sync=settings.sync, verify=settings.verify
-        )
+        return StoreAddress(url=str(settings.store), sync=settings.sync, verify=settings.verify)
 
     def _prepare(self, options: RunOptions, listener: Listener) -> None:
         if options.with_specs:
+            from flowkit.flow import apply_with  # the driver reads flows as data; else no need
+
             self._host.redescribe(apply_with(self.description, options.with_specs))
         unsafe = self.description.unsafe_to_fork
         if unsafe is not None and self._settings.executor == "local":

@@ -6,25 +6,32 @@ what it and its driver say. `output`: what a step prints. `guards`, `randomness`
 surrounds a step. `__main__`: the processes' entry.
 """
 
-from flowkit.worker.attempt import run_attempt
-from flowkit.worker.binding import bind, rebind
-from flowkit.worker.failure import failure_of
-from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow, module_name
-from flowkit.worker.messages import (
-    Bind,
-    Bound,
-    Cancel,
-    Channel,
-    Described,
-    Exited,
-    Message,
-    Redescribe,
-    Refused,
-    Started,
-    Submit,
-    send,
-)
-from flowkit.worker.output import Line, LineReader, Stream
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowkit.lazy import loads
+
+if TYPE_CHECKING:
+    from flowkit.worker.attempt import run_attempt
+    from flowkit.worker.binding import bind, rebind
+    from flowkit.worker.failure import failure_of
+    from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow, module_name
+    from flowkit.worker.messages import (
+        Bind,
+        Bound,
+        Cancel,
+        Channel,
+        Described,
+        Exited,
+        Message,
+        Redescribe,
+        Refused,
+        Started,
+        Submit,
+        send,
+    )
+    from flowkit.worker.output import Line, LineReader, Stream
 
 __all__ = [
     "Bind",
@@ -51,3 +58,18 @@ __all__ = [
     "run_attempt",
     "send",
 ]
+
+__getattr__ = loads(
+    "flowkit.worker",
+    {
+        "flowkit.worker.attempt": "run_attempt",
+        "flowkit.worker.binding": "bind rebind",
+        "flowkit.worker.failure": "failure_of",
+        "flowkit.worker.loading": "FlowNotImportable LoadedFlow load_flow module_name",
+        "flowkit.worker.messages": (
+            "Bind Bound Cancel Channel Described Exited Message Redescribe Refused Started "
+            "Submit send"
+        ),
+        "flowkit.worker.output": "Line LineReader Stream",
+    },
+)

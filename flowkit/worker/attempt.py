@@ -144,7 +144,7 @@ def _commit(flow: FlowSpec, state: TaskState, node: Node, opened: _Opened) -> Ou
         )
     if transition and not set(transition.targets) <= set(node.targets):
         raise StepRaised(
-            f"step `{node.name}` went on to `{transition.targets[0]}`, which its code does not name",
+            f"step `{node.name}` went on to `{transition.targets[0]}`, not named in its code",
             hint="give self.next steps by name, as in `self.next(self.train)`",
         )
     writer = opened.open_writer()

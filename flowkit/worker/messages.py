@@ -107,9 +107,7 @@ class Exited:
     status: int
 
 
-Message = (
-    Described | Refused | Bind | Bound | Redescribe | Submit | Cancel | Started | Exited
-)
+Message = Described | Refused | Bind | Bound | Redescribe | Submit | Cancel | Started | Exited
 KINDS: Mapping[bytes, type[Message]] = {
     b"d": Described,
     b"r": Refused,
@@ -152,9 +150,7 @@ class Channel:
     def receive(self) -> list[Message]:
         """Read what is there, waiting for at least one byte; returns whole messages."""
         try:
-            data, descriptors, _flags, _from = socket.recv_fds(
-                self.socket, CHUNK, MOST_DESCRIPTORS
-            )
+            data, descriptors, _flags, _from = socket.recv_fds(self.socket, CHUNK, MOST_DESCRIPTORS)
         except ConnectionResetError:
             data, descriptors = b"", []
         self._descriptors += descriptors
