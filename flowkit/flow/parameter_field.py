@@ -39,6 +39,7 @@ RESERVED_OPTIONS = frozenset(
         "metadata",
         "namespace",
         "origin-run-id",
+        "progress",
         "quiet",
         "run-id",
         "run-id-file",
