@@ -181,7 +181,7 @@ class DirectoryStorage(Storage):
     def refresh(self, key: str) -> bool:
         """Make a key count as young again; False if it is not there."""
         path = self._path(key)
-        if not os.path.exists(path):
+        if not os.path.isfile(path):
             return False
         with _translated(key), self._locked("delete", fcntl.LOCK_SH):
             try:
@@ -231,12 +231,12 @@ class DirectoryStorage(Storage):
         path = self._path(key)
         # Exclusive, so that no writer can find the file here after its age was judged.
         with _translated(key), self._locked("delete", fcntl.LOCK_EX):
-            try:
-                if unless_younger_s > 0 and self._age_s(path) < unless_younger_s:
-                    return False
-                os.unlink(path)
-            except (FileNotFoundError, NotADirectoryError):
+            if not os.path.isfile(path):
                 return False
+            age_s = self._now() - os.stat(path).st_ctime
+            if unless_younger_s > 0 and age_s < unless_younger_s:
+                return False
+            os.unlink(path)
         with suppress(OSError):  # the folder is not empty, or a writer needs it again
             while (path := os.path.dirname(path)) != self._root:
                 os.rmdir(path)
@@ -271,9 +271,6 @@ class DirectoryStorage(Storage):
                 yield descriptor
             finally:
                 os.close(descriptor)
-
-    def _age_s(self, path: str) -> float:
-        return self._now() - os.stat(path).st_ctime
 
     def _names(self, folder: str) -> Sequence[str]:
         """Return what is in a folder, sorted as keys sort; folders end with `/`."""
