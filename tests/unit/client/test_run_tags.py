@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pytest
 
 from flowkit.client import Flow, Run, Task, Workspace, check_tags
 from flowkit.errors import UsageError
-from flowkit.values import TaskKey
+from flowkit.metadata import Metadata
+from flowkit.values import RunId, TaskKey
 
 SOURCES = str(Path(__file__).parents[3])
 
@@ -124,6 +125,32 @@ def test_many_processes_may_change_tags_at_once(whole_run: Any, workspace: Works
     expected = {"nightly", "w0-4", "w1-4", "w2-4", "w3-4"}
     assert set(workspace.store.tags(whole_run.run)) == expected
     assert Run("Train/12").user_tags == expected
+
+
+class Overtaken(Metadata):
+    """An index whose writer is overtaken once between its change of the store and of the index."""
+
+    overtake: Callable[[], None] | None = None
+
+    def record_tags(self, run: RunId, tags: Sequence[str]) -> None:
+        if self.overtake is not None:
+            overtake, self.overtake = self.overtake, None
+            overtake()
+        super().record_tags(run, tags)
+
+
+def test_the_index_ends_with_the_stores_tags_whoever_writes_it_last(
+    whole_run: Any, workspace: Workspace
+) -> None:
+    overtaken = Overtaken.open(workspace.settings.metadata)
+    slow = Workspace(workspace.store, overtaken, workspace.settings)
+    overtaken.overtake = lambda: Run("Train/12").add_tag("quick")
+
+    Run("Train/12", workspace=slow).add_tag("slow")
+
+    assert set(workspace.store.tags(whole_run.run)) == {"nightly", "quick", "slow"}
+    assert Run("Train/12").user_tags == {"nightly", "quick", "slow"}
+    overtaken.close()
 
 
 def test_tags_of_a_run_that_goes_on_may_change(

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from flowkit.client import (
     namespace,
 )
 from flowkit.errors import NotFound, UsageError
-from flowkit.values import Failure, TaskKey
+from flowkit.values import Attempt, Failure, TaskKey
 
 Begin = Callable[..., Any]
 
@@ -126,10 +127,6 @@ def test_a_step_has_its_tasks_in_order(whole_run: Any) -> None:
 def test_a_wide_step_is_read_page_by_page(begin: Begin, workspace: Workspace) -> None:
     writer = begin(1)
     first = writer.succeed(TaskKey("fit", (0,)))
-    from dataclasses import replace
-
-    from flowkit.values import Attempt
-
     template = workspace.store.result(writer.run, Attempt(TaskKey("fit", (0,))))
     assert template is not None
     workspace.metadata.record_results(

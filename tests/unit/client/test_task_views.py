@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from flowkit.client import Artifact, DataArtifact, Run, Task, Workspace, live_log
+from flowkit.client import (
+    Artifact,
+    DataArtifact,
+    Run,
+    Task,
+    Workspace,
+    live_log,
+    open_workspace,
+)
 from flowkit.errors import Corrupt, NotFound
 from flowkit.records import Clone
+from flowkit.store import Store, open_storage
 from flowkit.values import Attempt, Failure, TaskKey
 
 Begin = Callable[..., Any]
@@ -58,6 +68,13 @@ def test_an_artifact_that_is_not_there_is_an_attribute_error_with_a_near_name(
     assert caught.value.hint == "did you mean `names`?"
 
 
+def test_names_that_protocols_ask_for_are_no_artifacts(whole_run: Any) -> None:
+    task = Task("Train/12/start/0")
+    for view in (task.data, task.artifacts):
+        assert not hasattr(view, "__array__")
+        assert copy(view).names is not None
+
+
 def test_an_artifact_tells_of_itself(whole_run: Any) -> None:
     task = Task("Train/12/end/0")
     artifact = task["model"]
@@ -92,9 +109,6 @@ def test_a_task_iterates_over_its_artifacts(whole_run: Any) -> None:
 def test_reading_one_artifact_reads_one_manifest_and_that_artifact(
     whole_run: Any, workspace: Workspace
 ) -> None:
-    from flowkit.client import open_workspace
-    from flowkit.store import Store
-
     class Counting:
         """Passes everything on, and notes which keys are read."""
 
@@ -111,8 +125,6 @@ def test_reading_one_artifact_reads_one_manifest_and_that_artifact(
                 return action(*args, **named)
 
             return noted
-
-    from flowkit.store import open_storage
 
     counting = Counting(open_storage(workspace.settings.store))
     fresh = open_workspace(workspace.settings)

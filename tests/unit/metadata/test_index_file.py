@@ -214,16 +214,65 @@ def test_a_damaged_index_asks_for_a_reindex_and_can_be_replaced(
     fresh.close()
 
 
-def test_a_value_that_makes_no_sense_is_damage(index_path: str, record: Make) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE runs SET parameters = 'xyz'",
+        "UPDATE runs SET origin = 'nowhere'",
+        "UPDATE runs SET started_at = 'noon'",
+        "UPDATE attempts SET position = 'z'",
+        "UPDATE attempts SET manifest = 'abc'",
+        "UPDATE attempts SET failure = '{'",
+        "DROP TABLE run_ends",
+    ],
+)
+def test_what_makes_no_sense_is_damage(
+    index_path: str, record: Make, success: Result, change: str
+) -> None:
     index = Metadata.open(index_path)
     index.record_run(record(1))
+    index.record_results(RUN, [success("fit", 1)])
     with sqlite3.connect(index_path) as connection:
-        connection.execute("UPDATE runs SET parameters = 'xyz'")
+        connection.execute(change)
     connection.close()
-    with pytest.raises(MetadataError) as caught:
+
+    def use() -> None:
         index.runs()
+        index.tasks(RUN)
+
+    with pytest.raises(MetadataError) as caught:
+        use()
     assert "flowkit store reindex" in (caught.value.hint or "")
     index.close()
+
+
+def test_a_disk_that_takes_no_more_is_no_damage(index_path: str) -> None:
+    Metadata.open(index_path).close()
+    code = """
+import resource, signal, sys
+from datetime import UTC, datetime
+from flowkit.errors import MetadataError
+from flowkit.metadata import Metadata
+from flowkit.values import Attempt, RunId, TaskKey
+index = Metadata.open(sys.argv[1])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+run = RunId("Train", "1")
+written = 0
+try:
+    for written in range(1000):
+        index.record_started(run, [Attempt(TaskKey("fit", (written,)))], datetime.now(UTC))
+except MetadataError as error:
+    print(error.hint, written > 0, len(index.tasks(run)) == written)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, index_path],
+        cwd=SOURCES,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("check the disk: `df -h` True True\n", "")
 
 
 def test_an_index_that_is_sound_is_emptied_in_place(index_path: str, record: Make) -> None:
@@ -249,5 +298,8 @@ def test_a_path_that_is_a_folder_is_an_error_with_a_hint(tmp_path: Path) -> None
 
 
 def test_importing_the_room_does_not_import_sqlite() -> None:
-    code = "import sys, flowkit.metadata; sys.exit('sqlite3' in sys.modules)"
+    code = (
+        "import sys; before = set(sys.modules); import flowkit.metadata; "
+        "sys.exit('sqlite3' in set(sys.modules) - before)"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=SOURCES, check=False).returncode == 0
