@@ -21,6 +21,7 @@ class StepCount:
     """The tasks of one step: how many ended how, and how many there will be, if it is known.
 
     `again` counts the attempts that failed and were tried once more. Clones are among `done`.
+    `cancelled` tasks were stopped with their run; they did not fail.
     """
 
     name: str
@@ -30,6 +31,7 @@ class StepCount:
     done: int = 0
     cloned: int = 0
     failed: int = 0
+    cancelled: int = 0
     again: int = 0
     running: int = 0
     started_at: datetime | None = None
@@ -48,7 +50,8 @@ class StepCount:
     @property
     def total(self) -> int:
         """The tasks that are known of."""
-        return max(self.expected or 0, self.done + self.failed + self.running)
+        known = self.done + self.failed + self.cancelled + self.running
+        return max(self.expected or 0, known)
 
     def seconds(self, now: datetime) -> float | None:
         """Seconds between the first start and the last end, or now while it is not over."""
@@ -56,6 +59,11 @@ class StepCount:
             return None
         end = self.ended_at if self.is_over and self.ended_at else now
         return (end - self.started_at).total_seconds()
+
+
+def is_cancelled(fact: TaskEnded) -> bool:
+    """Say whether an attempt ended because its run was cancelled."""
+    return fact.failure is not None and fact.failure.type_name == "Cancelled"
 
 
 class RunCounts:
@@ -105,6 +113,8 @@ class RunCounts:
             step.again += 1
         elif fact.status == "succeeded":
             step.done += 1
+        elif is_cancelled(fact):
+            step.cancelled += 1
         else:
             step.failed += 1
         if fact.width is not None:

@@ -27,8 +27,12 @@ _EXIT = {"succeeded": 0, "failed": 1, "cancelled": 130}
 def driving_options() -> list[click.Option]:
     """Make the options that say how a flow is run."""
     return [
-        click.Option(["--tag", "tags"], multiple=True, help="Tag the run; may be repeated."),
-        click.Option(["--max-workers"], type=click.IntRange(1), help="Most tasks at a time."),
+        click.Option(
+            ["--tag", "tags"], multiple=True, metavar="TAG", help="Tag the run; may be repeated."
+        ),
+        click.Option(
+            ["--max-workers"], type=click.IntRange(1), metavar="N", help="Most tasks at a time."
+        ),
         click.Option(
             ["--with", "specs"],
             multiple=True,
@@ -90,7 +94,8 @@ def progress_of(settings: Settings) -> Iterator[Listener]:
     progress: LiveProgress | PlainProgress
     if settings.quiet or settings.progress == "off":
         progress = PlainProgress(transitions=False)
-    elif settings.progress == "auto" and is_lively(sys.stderr):
+    elif settings.progress == "auto" and settings.executor != "inline" and is_lively(sys.stderr):
+        # Steps that run in this very process print, and may ask a debugger, where they like.
         from flowkit.cli.live import LiveProgress
 
         progress = LiveProgress()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -42,6 +43,7 @@ def limit_option(default: int) -> Callable[[Any], Any]:
     return click.option(
         "--limit",
         type=click.IntRange(1),
+        metavar="N",
         default=default,
         show_default=True,
         help="Show so many at most.",
@@ -127,7 +129,7 @@ def list_tasks(
             f"`{pathspec}` is one task",
             hint=f"run `{invocation.command_line('show')} {pathspec}` to see it",
         )
-    tasks = workspace.metadata.tasks(target.run.run, target.step, status=status, limit=limit)
+    tasks = tasks_of(workspace, target, status=status, limit=limit)
     if as_json:
         print_json("list-tasks", run=str(target.run.run), tasks=[task_document(t) for t in tasks])
     elif tasks:
@@ -149,7 +151,7 @@ def list_artifacts(invocation: Invocation, /, *, pathspec: str, as_json: bool, l
     """List the artifacts of a task, or of the tasks of a step or a run; loads none."""
     workspace = invocation.open_workspace()
     target = find_target(workspace, invocation.absolute(pathspec))
-    found = artifacts_of(workspace, target)[:limit]
+    found = list(islice(artifacts_of(workspace, target), limit))
     if as_json:
         print_json("list-artifacts", run=str(target.run.run), artifacts=found)
         return
@@ -163,14 +165,13 @@ def list_artifacts(invocation: Invocation, /, *, pathspec: str, as_json: bool, l
         say("no artifact matches")
 
 
-def artifacts_of(workspace: Workspace, target: Target) -> list[dict[str, Any]]:
+def artifacts_of(workspace: Workspace, target: Target) -> Iterator[dict[str, Any]]:
     """Describe every artifact of the tasks of a target, from their manifests."""
-    return [
-        artifact_document(task, name, entry)
-        for task in tasks_of(workspace, target)
-        if task.outcome is not None
-        for name, entry in sorted(workspace.store.manifest(task.outcome.manifest).artifacts.items())
-    ]
+    for task in tasks_of(workspace, target):
+        if task.outcome is not None:
+            manifest = workspace.store.manifest(task.outcome.manifest)
+            for name, entry in sorted(manifest.artifacts.items()):
+                yield artifact_document(task, name, entry)
 
 
 def print_runs(runs: list[RunRow]) -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
-from flowkit.cli.counts import RunCounts
+from flowkit.cli.counts import RunCounts, is_cancelled
 from flowkit.cli.lines import Lines
 from flowkit.cli.picture import ASCII, UNICODE, Canvas, Piece, draw
 from flowkit.cli.plain import ended_line, lines_of
 from flowkit.cli.screen import painted, shows_colour
 from flowkit.cli.text import task_label
+from flowkit.cli.tracebacks import HeldTracebacks
 from flowkit.runner import Noticed, Printed, RunBegan, RunEnded, TaskEnded
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _REDRAW_AFTER_S = 0.12
 _MOST_WAITING = 500
+_USUAL_SIZE = os.terminal_size((80, 24))
 
 _HOLD, _SHOW = "\x1b[?2026h", "\x1b[?2026l"
 """Terminals that know synchronized output show what is between these at once."""
@@ -40,6 +42,7 @@ class LiveProgress:
         stdout = stdout or sys.stdout
         self._file = None if stdout.isatty() else Lines(stdout, self._terminal)
         self._counts = RunCounts()
+        self._held = HeldTracebacks()
         self._above: list[str] = []
         self._widths: list[int] = []
         self._drawn_s = 0.0
@@ -50,10 +53,14 @@ class LiveProgress:
 
     def __call__(self, fact: RunFact) -> None:
         """Take the next fact of the run."""
+        for shown in self._held.pass_on(fact):
+            self._show(shown)
+
+    def _show(self, fact: RunFact) -> None:
         match fact:
             case Printed():
                 self._print(fact)
-            case TaskEnded() if fact.status == "failed":
+            case TaskEnded() if fact.status == "failed" and not is_cancelled(fact):
                 colour = "yellow" if fact.again else "red"
                 self._above.append(self._painted(ended_line(fact), colour))
             case Noticed(message=message):
@@ -93,7 +100,7 @@ class LiveProgress:
         """Put waiting lines and a new picture where the old picture was."""
         self._drawn_s = now_s
         self._turn += 1
-        size = shutil.get_terminal_size()
+        size = self._size()
         canvas = Canvas(width=size.columns, height=size.lines, glyphs=self._glyphs)
         picture = draw(self._counts, datetime.now(UTC), canvas, turn=self._turn)
         # After a resize the old lines may take more rows than they did when they were drawn.
@@ -105,6 +112,14 @@ class LiveProgress:
         self._terminal.flush()
         self._above.clear()
         self._widths = [sum(len(text) for text, _ in line) for line in picture]
+
+    def _size(self) -> os.terminal_size:
+        """Ask the terminal itself: stdout may be a file, and `COLUMNS` as old as the shell."""
+        try:
+            size = os.get_terminal_size(self._terminal.fileno())
+        except (OSError, ValueError):
+            return _USUAL_SIZE
+        return size if size.columns and size.lines else _USUAL_SIZE
 
     def _line(self, line: list[Piece]) -> str:
         return "".join(self._painted(text, colour) for text, colour in line)

@@ -39,7 +39,9 @@ Said = tuple["TaskRow", Attempt, LogLine]
 @click.option("--stdout", "only_stdout", is_flag=True, help="Only what went to stdout.")
 @click.option("--stderr", "only_stderr", is_flag=True, help="Only what went to stderr.")
 @click.option("--timestamps", is_flag=True, help="Put the time (UTC) before every line.")
-@click.option("--attempt", type=click.IntRange(0), help="This attempt instead of the last.")
+@click.option(
+    "--attempt", type=click.IntRange(0), metavar="N", help="This attempt instead of the last."
+)
 @click.option("--no-prefix", is_flag=True, help="Do not say which task printed a line.")
 @json_option
 @click.pass_obj

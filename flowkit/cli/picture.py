@@ -51,7 +51,7 @@ def draw(counts: RunCounts, now: datetime, canvas: Canvas, *, turn: int) -> list
     steps = list(counts.steps.values())
     room = len(steps) if counts.ended else max(3, canvas.height - 3)
     above, shown, below = _window(steps, room)
-    lines = [_headline(counts, now, canvas.glyphs)]
+    lines = [] if counts.ended else [_headline(counts, now, canvas.glyphs)]
     if above:
         lines.append([(f"{canvas.glyphs.done} {count_of(above, 'step')} done", "dim")])
     names = max((cell_width(step.name) for step in shown), default=0)
@@ -66,8 +66,8 @@ def draw(counts: RunCounts, now: datetime, canvas: Canvas, *, turn: int) -> list
         line = [sign, (" " + pad(name, names) + "  ", "" if step.is_begun else "dim")]
         if bars:
             line += _bar(step, canvas.glyphs)
-        line.append((f"{_tally(step):>{tallies}}  ", ""))
-        line.append((f"{human_duration(step.seconds(now)) if step.started_at else '':>8}", "dim"))
+        took = human_duration(step.seconds(now)) if step.started_at else ""
+        line += [(f"{_tally(step):>{tallies}}  ", ""), (f"{took:>7}", "dim")]
         line += _notes(step)
         lines.append(line)
     if below:
@@ -79,11 +79,8 @@ def _headline(counts: RunCounts, now: datetime, glyphs: Glyphs) -> list[Piece]:
     if counts.began is None:
         return []
     record = counts.began.record
-    if counts.ended is None:
-        seconds = (now - record.started_at).total_seconds()
-        line = [(str(record.run), "bold"), (f" {glyphs.dot} {human_duration(seconds)}", "")]
-    else:
-        line = [(str(record.run), "bold")]
+    seconds = (now - record.started_at).total_seconds()
+    line = [(str(record.run), "bold"), (f" {glyphs.dot} {human_duration(seconds)}", "")]
     if record.origin is not None:
         line.append((f" {glyphs.dot} resumes {record.origin}", "dim"))
     return line
@@ -127,17 +124,14 @@ def _bar(step: StepCount, glyphs: Glyphs) -> list[Piece]:
 
 
 def _tally(step: StepCount) -> str:
-    if not step.is_begun:
-        return ""
-    if step.total == 1 and step.expected == 1:
-        return f"{step.done}/1"
-    return f"{step.done:,}/{step.total:,}"
+    return f"{step.done:,}/{step.total:,}" if _has_bar(step) else ""
 
 
 def _notes(step: StepCount) -> list[Piece]:
     told: Iterable[tuple[int, str, str]] = (
         (step.running, "running", "cyan"),
         (step.failed, "failed", "red"),
+        (step.cancelled, "cancelled", "yellow"),
         (step.again, "tried again", "yellow"),
         (step.cloned, "cloned", "dim"),
     )

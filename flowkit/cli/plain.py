@@ -7,8 +7,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TextIO
 
+from flowkit.cli.counts import is_cancelled
 from flowkit.cli.lines import Lines
 from flowkit.cli.text import count_of, human_duration, local_clock, one_line, task_label
+from flowkit.cli.tracebacks import HeldTracebacks
 from flowkit.runner import (
     Idled,
     Noticed,
@@ -41,9 +43,14 @@ class PlainProgress:
     ) -> None:
         self._lines = Lines(stdout or sys.stdout, stderr or sys.stderr)
         self._transitions = transitions
+        self._held = HeldTracebacks()
 
     def __call__(self, fact: RunFact) -> None:
         """Take the next fact of the run."""
+        for shown in self._held.pass_on(fact):
+            self._show(shown)
+
+    def _show(self, fact: RunFact) -> None:
         if isinstance(fact, Printed):
             self._lines.write(fact.stream, f"{task_label(fact.attempt.key)} | {fact.text}\n")
         elif isinstance(fact, Idled):
@@ -86,6 +93,8 @@ def lines_of(fact: RunFact) -> list[str]:
 
 def ended_line(fact: TaskEnded) -> str:
     """Say how an attempt ended, and what follows from it."""
+    if is_cancelled(fact):
+        return f"{_task(fact)} cancelled {human_duration(fact.duration_s)}"
     line = f"{_task(fact)} {fact.status} {human_duration(fact.duration_s)}"
     if fact.width is not None:
         line += f", {count_of(fact.width, 'item')}"

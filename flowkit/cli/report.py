@@ -29,7 +29,7 @@ def report_error(error: BaseException, invocation: Invocation) -> int:
     if isinstance(known, FlowInvalid) and (faults := getattr(known, "faults", ())):
         print_faults(faults)
     else:
-        print_error(known.message, known.hint, details=getattr(known, "details", None))
+        print_error(known.message, known.hint, details=getattr(known, "traceback", None))
     if invocation.debug:
         sys.stderr.write("\n" + "".join(traceback.format_exception(error)))
     return known.exit_code

@@ -67,7 +67,7 @@ class RunCommand(Command):
         """Write the flow's parameters apart from the options of `run`."""
         records: dict[str, list[tuple[str, str]]] = {"Parameters": [], "Options": []}
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
                 is_parameter = (param.name or "").startswith(PREFIX)
                 records["Parameters" if is_parameter else "Options"].append(record)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from flowkit.client import Workspace
-    from flowkit.metadata import RunRow, TaskRow
+    from flowkit.metadata import AttemptStatus, RunRow, TaskRow
 
 _OFFERED = 30
 
@@ -77,14 +77,29 @@ def find_target(workspace: Workspace, pathspec: str) -> Target:
     return Target(run, step)
 
 
-def tasks_of(workspace: Workspace, target: Target) -> list[TaskRow]:
-    """Return the latest attempts of all tasks that a target stands for, in order."""
+def tasks_of(
+    workspace: Workspace,
+    target: Target,
+    *,
+    status: AttemptStatus | None = None,
+    limit: int | None = None,
+) -> list[TaskRow]:
+    """Return the latest attempts of the tasks that a target stands for, `limit` at most.
+
+    They are in the order in which their steps first ran, then in that of their indexes.
+    """
     if target.task is not None:
         return [target.task]
+    index, run = workspace.metadata, target.run.run
     if target.step is not None:
-        return workspace.metadata.tasks(target.run.run, target.step)
-    steps = [row.step for row in workspace.metadata.steps(target.run.run)]
-    return [task for step in steps for task in workspace.metadata.tasks(target.run.run, step)]
+        return index.tasks(run, target.step, status=status, limit=limit)
+    found: list[TaskRow] = []
+    for row in index.steps(run):
+        left = None if limit is None else limit - len(found)
+        if left == 0:
+            break
+        found += index.tasks(run, row.step, status=status, limit=left)
+    return found
 
 
 def is_flow_file(text: str) -> bool:
