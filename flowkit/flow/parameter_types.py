@@ -13,6 +13,7 @@ import msgspec
 
 _TRUTHS = {"true": True, "1": True, "yes": True, "on": True}
 _TRUTHS |= {"false": False, "0": False, "no": False, "off": False}
+_UNIONS = (Union, types.UnionType)
 _CONTAINERS = (list, tuple, set, frozenset)
 
 
@@ -153,7 +154,7 @@ def default_text(value: object) -> str:
 
 
 def _without_none(declared: object) -> tuple[Any, bool]:
-    if get_origin(declared) not in (Union, types.UnionType):
+    if get_origin(declared) not in _UNIONS:
         return declared, False
     members = tuple(one for one in get_args(declared) if one is not type(None))
     return Union[members], len(members) < len(get_args(declared))  # noqa: UP007 (a computed union)
@@ -186,7 +187,7 @@ def _from_text(kind: Any, text: str) -> object:
         return kind.fromisoformat(text.strip())
     if get_origin(kind) is Literal:
         return _pick({str(one): one for one in get_args(kind)}, text)
-    if get_origin(kind) in (Union, types.UnionType):
+    if get_origin(kind) in _UNIONS:
         return _first(kind, text, _from_text)
     if isinstance(kind, type) and issubclass(kind, Enum):
         by_value = {str(one.value): one for one in kind}
@@ -205,7 +206,7 @@ def _from_value(kind: Any, value: object) -> object:
     """Convert a value that did not come as text, or an element of JSON."""
     if kind in _ANY_JSON:
         return value
-    if get_origin(kind) in (Union, types.UnionType):
+    if get_origin(kind) in _UNIONS:
         return _first(kind, value, _from_value)
     if _is_instance(kind, value):
         return value
@@ -275,6 +276,8 @@ def _first(kind: Any, value: Any, convert: Callable[[Any, Any], object]) -> obje
 def _type_name(kind: Any) -> str:
     if kind in _ANY_JSON:
         return "JSON"
+    if get_origin(kind) in _UNIONS:
+        return " | ".join(map(_type_name, get_args(kind)))
     if get_origin(kind) is not None:
         return str(kind).replace("typing.", "").replace("collections.abc.", "")
     return str(getattr(kind, "__name__", kind))
@@ -283,12 +286,16 @@ def _type_name(kind: Any) -> str:
 def _expected(kind: Any, choices: Sequence[str]) -> str:
     if choices:
         return f"one of {', '.join(f'`{one}`' for one in choices)}"
+    if get_origin(kind) in _UNIONS:
+        return " or ".join(_expected(one, ()) for one in get_args(kind))
     if kind in _PLAIN:
         return _PLAIN[kind][0]
     return "JSON" if kind in _ANY_JSON else f"a `{_type_name(kind)}`"
 
 
 def _example(kind: Any) -> str:
+    if get_origin(kind) in _UNIONS:
+        return _example(get_args(kind)[0])
     if kind in _PLAIN:
         return _PLAIN[kind][1]
     origin = get_origin(kind) or kind

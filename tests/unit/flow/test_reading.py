@@ -372,10 +372,10 @@ def test_code_does_not_depend_on_the_version_of_python(flow_module: LoadModule) 
         match self.x:
             case {"a": [1, *_]} | None if inner(2, c=3): pass
         try:
-            self.y = [one async for one in inner()] if ... else (1, 2j, b"x", ...)
+            self.y = [one for one in inner()] if ... else (1, 2j, b"x", ...)
         except* ValueError as error:
             raise error from None"""
-    code = code_of_start(flow_module(TWO_STEPS.format(start=start.replace("async ", ""), end="1")))
+    code = code_of_start(flow_module(TWO_STEPS.format(start=start, end="1")))
     assert code == "0f911c873c7a154d32278b56e73a1acc19cc6afb8bf6df22bbd4902e57339a89"
 
 
