@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from flowkit.store.serializers.arrow import stream
 
 if TYPE_CHECKING:
     import pandas
+    import pyarrow
 
 _VALUE = "value"
 _NUMPY_KINDS = frozenset("biufmM")
@@ -43,8 +45,12 @@ class PandasSerializer(Serializer):
             return _labels_are_plain(frame) and _is_exact(frame)
         if kind is pandas.Series or kind is pandas.Index or kind is pandas.DatetimeIndex:
             named: Any = value
-            plain_name = named.name is None or type(named.name) is str
-            return plain_name and not getattr(named, "attrs", None) and _is_exact(_framed(named))
+            return (
+                (named.name is None or type(named.name) is str)
+                and not getattr(named, "attrs", None)
+                and getattr(named, "freq", None) is None
+                and _is_exact(_framed(named))
+            )
         return False
 
     def dump(self, value: object) -> tuple[bytes, Sequence[Buffer | Sequence[Buffer]]]:
@@ -59,8 +65,8 @@ class PandasSerializer(Serializer):
             frame, name = _framed(value), value.name
             kind = "series" if isinstance(value, pandas.Series) else "index"
         table = pyarrow.Table.from_pandas(frame, nthreads=1)
-        head = msgspec.json.encode({"kind": kind, "name": name})
-        return head, (stream(table.schema, table.to_batches()),)
+        head = {"kind": kind, "name": name, "objects": _object_columns(frame)}
+        return msgspec.json.encode(head), (stream(table.schema, table.to_batches()),)
 
     def load(self, head: bytes, buffers: Sequence[memoryview]) -> object:
         """Build the object; frames own their memory and may be changed in place."""
@@ -68,16 +74,17 @@ class PandasSerializer(Serializer):
         import pyarrow
 
         described = msgspec.json.decode(head)
-        frame = pyarrow.ipc.open_stream(pyarrow.py_buffer(buffers[0])).read_pandas(
-            use_threads=False
-        )
+        table = pyarrow.ipc.open_stream(pyarrow.py_buffer(buffers[0])).read_all()
+        frame = _to_frame(table, described["objects"])
         if described["kind"] == "frame":
             return frame
         if described["kind"] == "series":
             series = frame[_VALUE]
             series.name = described["name"]
             return series
-        return pandas.Index(frame[_VALUE], name=described["name"])
+        index = pandas.Index(frame[_VALUE])
+        index.name = described["name"]
+        return index
 
 
 def _framed(value: Any) -> pandas.DataFrame:
@@ -87,6 +94,30 @@ def _framed(value: Any) -> pandas.DataFrame:
     if isinstance(value, pandas.Series):
         return value.rename(_VALUE).to_frame()
     return pandas.DataFrame({_VALUE: value})
+
+
+def _object_columns(frame: pandas.DataFrame) -> list[str]:
+    """Return the labels of columns of objects: of text, as far as they are accepted."""
+    import numpy
+
+    objects = numpy.dtype(object)
+    return [str(label) for label, dtype in frame.dtypes.items() if dtype == objects]
+
+
+def _to_frame(table: pyarrow.Table, objects: Sequence[str]) -> pandas.DataFrame:
+    """Return a frame with the types that Arrow alone would lose."""
+    import pandas
+
+    frame: pandas.DataFrame = table.to_pandas(use_threads=False)
+    for name in objects:
+        frame[name] = frame[name].astype(object)
+    # pandas' own UTC is `datetime.UTC`; pyarrow makes another object for it.
+    for label, dtype in frame.dtypes.items():
+        if isinstance(dtype, pandas.DatetimeTZDtype) and str(dtype.tz) == "UTC":
+            frame[label] = frame[label].dt.tz_convert(UTC)
+    if isinstance(frame.index, pandas.DatetimeIndex) and str(frame.index.tz) == "UTC":
+        frame.index = frame.index.tz_convert(UTC)
+    return frame
 
 
 def _labels_are_plain(frame: pandas.DataFrame) -> bool:
@@ -121,7 +152,8 @@ def _is_exact(frame: pandas.DataFrame) -> bool:
     # One row and not none: from none, Arrow could not tell what a column of objects holds.
     rows = frame.iloc[:1]
     try:
-        back = pyarrow.Table.from_pandas(rows, nthreads=1).to_pandas(use_threads=False)
+        table = pyarrow.Table.from_pandas(rows, nthreads=1)
+        back = _to_frame(table, _object_columns(rows))
     except (pyarrow.ArrowException, TypeError, ValueError):
         return False
     return (
@@ -142,7 +174,8 @@ def _is_plain(values: Any) -> bool:
 
     dtype = values.dtype
     if isinstance(dtype, pandas.CategoricalDtype):
-        return _is_plain(dtype.categories)
+        # A stream without rows carries no categories.
+        return len(values) > 0 and _is_plain(dtype.categories)
     if isinstance(dtype, numpy.dtype):
         if dtype.kind == "O":
             return {type(one) for one in values} == {str}
