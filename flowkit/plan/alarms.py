@@ -23,9 +23,6 @@ class Alarms:
         self._undated: dict[TaskKey, None] = {}
         self._due_s: dict[float, dict[TaskKey, float]] = {}
 
-    def __len__(self) -> int:
-        return len(self._length_s)
-
     def set(self, key: TaskKey, after_s: float) -> None:
         """Ring for `key` in `after_s` seconds. The key must have no alarm yet."""
         self._length_s[key] = after_s

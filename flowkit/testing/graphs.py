@@ -196,7 +196,7 @@ class _Composer:
             targets.insert(0, after)
         name = name or self._fresh_name(Kind.SWITCH)
         if not is_join and self._pick(True, False):
-            targets.append(name)
+            targets.insert(0, name)
         return self._add(Kind.SWITCH, *targets, is_join=is_join, name=name)
 
     def _add(
@@ -216,7 +216,7 @@ class _Composer:
         return Policies(
             retry=self._pick(None, None, Retry(1, 0), Retry(2, 5), Retry(0, 5)),
             catch=self._pick(None, Catch()) if may_catch else None,
-            timeout=self._pick(None, None, Timeout(10), Timeout(3)),
+            timeout=self._pick(None, Timeout(3), Timeout(10)),
             resources=self._pick(None, None, Resources(2, 1000, 1), Resources(0.1, 5000)),
             concurrency=self._pick(None, None, 1, 2),
         )
