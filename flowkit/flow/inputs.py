@@ -12,12 +12,15 @@ if TYPE_CHECKING:
 KEPT_OPEN = 64
 
 
-class Inputs(Sequence[Any]):
+@Sequence.register
+class Inputs:
     """The tasks that a join joins, in split order.
 
     By index (`inputs[0].x`), by iteration, and by step name (`inputs.a.x`) where branches have
     different steps. Each input is a flow object that reads that task's artifacts; it is opened
     when asked for, so a join of 100,000 costs no list of 100,000.
+
+    It counts as a sequence without the methods of one: `inputs.count` is the step `count`.
     """
 
     def __init__(
