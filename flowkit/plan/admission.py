@@ -62,9 +62,9 @@ class _Lane:
 class Admission:
     """Tasks that may start, in the order in which they should, and what runs already.
 
-    Tasks come before elements of a fan, and later steps before earlier ones: what has begun is
-    brought to its end before more is begun, so few tasks wait. Within a step the first to come
-    is the first to start.
+    Tasks come before elements of a fan, and steps further from the start before nearer ones:
+    what has begun is brought to its end before more is begun, so few tasks wait. Steps that are
+    as far come as they are written; within a step the first to come is the first to start.
 
     A step that does not fit is passed by others that do. But when they took what it waits for
     `patience` times, they only start if they leave room for it; as nothing then takes its share,
@@ -78,12 +78,13 @@ class Admission:
         self._steps = len(graph)
         self._running = 0
         self._lanes: list[_Lane] = []
-        for place, step in enumerate(reversed(tuple(graph))):
+        order = _latest_first(graph)
+        for place, step in enumerate(order):
             policies = graph[step].policies
             needs = _needs(policies.resources, capacity)
             at_once = inf if policies.concurrency is None else policies.concurrency
             self._lanes.append(_Lane(place, at_once, needs))
-        self._lane_of = dict(zip(reversed(tuple(graph)), self._lanes, strict=True))
+        self._lane_of = dict(zip(order, self._lanes, strict=True))
         # Where something waits, first in line first: a lane's place for its tasks, and that plus
         # the number of steps for its fans.
         self._line: list[int] = []
@@ -156,6 +157,14 @@ class Admission:
         if not lane.fans:
             self._line.remove(entry)
         return task
+
+
+def _latest_first(graph: Graph) -> list[str]:
+    """Sort steps by the longest way from the start, the longest first."""
+    distance: dict[str, int] = {}
+    for step in graph:
+        distance[step] = 1 + max((distance[one] for one in graph.parents(step)), default=0)
+    return sorted(graph, key=lambda step: -distance[step])
 
 
 def _amounts(cpu: float | None, memory_mb: int | None, gpu: int | None) -> Amounts:

@@ -143,6 +143,17 @@ def following(task: Existing, outcome: Outcome, target: str, levels: tuple[Level
     )
 
 
+def distances(description: FlowDescription) -> dict[str, int]:
+    """Return the longest way from the start to each step, loops left out."""
+    found = {description.start: 0}
+    for _ in description.nodes:
+        for node in description.nodes:
+            for target in node.targets:
+                if node.name in found and target != node.name:
+                    found[target] = max(found.get(target, 0), found[node.name] + 1)
+    return found
+
+
 def an_outcome(draw: st.DataObject, node: Node, key: TaskKey, *, salt: str = "") -> Outcome:
     """Draw how a task that succeeds goes on. Loops end."""
     manifest = Digest(sha256(f"{salt}{key}".encode()).digest())
@@ -189,7 +200,7 @@ class AnyRun(RuleBasedStateMachine):
     ) -> None:
         self.description, self.temper, self.data = description, temper, data
         self.nodes = {node.name: node for node in description.nodes}
-        self.graph = Graph(description)
+        self.distance = distances(description)
         cpu, memory_mb, gpu = amounts
         self.limits = Limits(
             slots=slots,
@@ -199,7 +210,7 @@ class AnyRun(RuleBasedStateMachine):
             stop_grace_s=grace_s,
             patience=patience,
         )
-        self.scheduler = Scheduler(self.graph, self.limits)
+        self.scheduler = Scheduler(Graph(description), self.limits)
         self.log: list[Event] = []
         self.told: list[Event] = []  # the log without what changed nothing
         self.commands: list[Command] = []
@@ -247,7 +258,7 @@ class AnyRun(RuleBasedStateMachine):
     def line(self, task: Existing) -> tuple[bool, int]:
         """Return a task's place in line; the smaller comes first."""
         is_element = task.is_element and task.key not in self.upcoming
-        return is_element, -self.graph.rank(task.key.step)
+        return is_element, -self.distance[task.key.step]
 
     def may_run_beside(self, step: str) -> bool:
         at_once = self.nodes[step].policies.concurrency
@@ -360,9 +371,17 @@ class AnyRun(RuleBasedStateMachine):
                 continue
             if self.may_run_beside(other.key.step) and self.fits(other.key.step):
                 assert self.line(other) >= self.line(task), "started out of line"
+                assert self.line(other) > self.line(task) or self.comes_as_written(task, other)
             is_sibling = other.sources == task.sources and other.key.step == task.key.step
             if is_sibling and self.line(task)[0] and self.line(other)[0]:
                 assert other.key > task.key, "elements started out of order"
+
+    def comes_as_written(self, task: Existing, other: Existing) -> bool:
+        """Say whether of two branches of a split the first to be written started first."""
+        if task.sources != other.sources or len(task.sources) != 1:
+            return True
+        targets = self.nodes[task.sources[0].step].targets
+        return targets.index(task.key.step) <= targets.index(other.key.step)
 
     def note_finish(self, command: FinishRun) -> None:
         self.finish = command
@@ -370,9 +389,9 @@ class AnyRun(RuleBasedStateMachine):
         if TaskKey(self.description.end) in self.done:
             assert command == FinishRun("succeeded")
         else:
-            status = "cancelled" if self.cancelled else "failed"
             assert self.stopping
-            assert command == FinishRun(status, tuple(self.failed))
+            assert command.status == ("cancelled" if self.cancelled else "failed")
+            assert command.failed == tuple(self.failed)
 
     def check_rest(self) -> None:
         """Check what must hold between events."""
