@@ -80,8 +80,6 @@ class HandOverReader:
         options = {keyword.arg: keyword.value for keyword in call.keywords}
         for name, value in options.items():
             self._check_keyword(name, value, call)
-        if "foreach" in options and "condition" in options:
-            self._bad_options("gives both `foreach` and `condition` to self.next", call)
         place = Place(self._file, call.lineno)
         foreach, condition = (self._name(options.get(name)) for name in _KEYWORDS)
         if len(call.args) == 1 and isinstance(call.args[0], ast.Dict):

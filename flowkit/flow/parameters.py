@@ -24,7 +24,6 @@ __all__ = [
     "ParametersRejected",
     "bind_parameters",
     "constants_of",
-    "convert",
     "parameters_of",
     "variable_of",
 ]
@@ -104,11 +103,6 @@ def constants_of(flow_class: type) -> dict[str, object]:
     }
 
 
-def convert(parameter: ParameterField, text: str) -> object:
-    """Convert text to a parameter's value. Raises UsageError."""
-    return parameter.from_text(text, _no_files)
-
-
 def bind_parameters(
     flow_class: type,
     given: Mapping[str, str | list[str]],
@@ -164,7 +158,3 @@ def _unknown(name: str, known: Mapping[str, str]) -> UsageError:
         f"the flow has no parameter `{name}`",
         hint=f"did you mean `--{known[near[0]]}`?" if near else otherwise,
     )
-
-
-def _no_files(path: str) -> bytes:
-    raise FileNotFoundError(path)

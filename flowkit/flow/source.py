@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import FunctionType, ModuleType
 from typing import Any
 
 from flowkit.graph import Place
@@ -63,31 +64,47 @@ class Sources:
 
     def _classes(self, owner: type) -> list[tuple[str, ast.ClassDef]]:
         """Return the file and statement of every class that might be this one."""
-        file = module_file(owner)
-        if file is None:
+        witness = _witness(owner)
+        file = _file_of(witness)
+        if witness is None or file is None:
             return []
-        return [(file, one) for one in self._file(file, owner).classes.get(owner.__name__, [])]
+        return [(file, one) for one in self._file(file, witness).classes.get(owner.__name__, [])]
 
-    def _file(self, name: str, member: type | Callable[..., Any]) -> _File:
+    def _file(self, name: str, witness: ModuleType | Callable[..., Any]) -> _File:
         if name not in self._files:
-            self._files[name] = _parsed(member)
+            self._files[name] = _parsed(witness)
         return self._files[name]
 
 
 def module_file(owner: type) -> str | None:
     """Return the file that defines a class, as its functions name it."""
+    return _file_of(_witness(owner))
+
+
+def _witness(owner: type) -> ModuleType | FunctionType | None:
+    """Return what knows the file of a class: a method, or else the module.
+
+    The class itself would not do: one that was made by a call has no `class` statement.
+    """
     for member in vars(owner).values():
-        code = getattr(member, "__code__", None)
-        if code is not None and member.__qualname__.startswith(owner.__qualname__ + "."):
-            return str(code.co_filename)
-    return getattr(sys.modules.get(owner.__module__), "__file__", None)
+        if isinstance(member, FunctionType) and member.__module__ == owner.__module__:
+            inner = inspect.unwrap(member)
+            if isinstance(inner, FunctionType) and inner.__module__ == owner.__module__:
+                return inner
+    return sys.modules.get(owner.__module__)
 
 
-def _parsed(member: type | Callable[..., Any]) -> _File:
+def _file_of(witness: ModuleType | FunctionType | None) -> str | None:
+    if isinstance(witness, FunctionType):
+        return witness.__code__.co_filename
+    return getattr(witness, "__file__", None)
+
+
+def _parsed(witness: ModuleType | Callable[..., Any]) -> _File:
     """Parse the whole file, so that all lines and names are where they are."""
     file = _File()
     try:
-        lines, _ = inspect.findsource(member)
+        lines, _ = inspect.findsource(witness)
         tree = ast.parse("".join(lines))
     except (OSError, TypeError, SyntaxError):
         return file  # No source, or not the one that is running: nothing is found in it.
@@ -143,6 +160,12 @@ def _shape(value: object) -> str:
     """
     if isinstance(value, ast.Constant):
         return f"{type(value.value).__name__}:{value.value!r}"
+    if isinstance(value, ast.JoinedStr):
+        # Python 3.12 puts empty texts between the parts of an f-string.
+        parts = (
+            one for one in value.values if not (isinstance(one, ast.Constant) and one.value == "")
+        )
+        return f"JoinedStr({','.join(map(_shape, parts))})"
     if isinstance(value, ast.AST):
         fields = (
             f"{name}={_shape(one)}"

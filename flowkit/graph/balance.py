@@ -96,11 +96,9 @@ class _Account:
                 "join the inner split in a step of its own first",
                 node.place,
             ), None
-        bases = {there[:-1] for there in arrived}
-        if len(bases) > 1:
-            return _nesting(node, arrived), None
         fault = self._close(node, splits[0], {there[-1][1] for there in arrived})
-        return fault, None if fault else bases.pop()
+        # Around one split the same others are open, whichever of its branches was taken.
+        return fault, None if fault else next(iter(arrived))[:-1]
 
     def _close(self, node: Node, split: str, branches: set[str]) -> Fault | None:
         missing = [one for one in self._nodes[split].targets if one not in branches]

@@ -259,6 +259,56 @@ def test_separator_gives_lists() -> None:
     assert error.hint == "for example `--ids 3:3`"
 
 
+def test_elements_may_be_of_any_sequence(flow_module: LoadModule) -> None:
+    module = flow_module(
+        "from collections.abc import Sequence\nclass Flow(FlowSpec):\n"
+        "    ids: Sequence[int] = Parameter(separator=',')\n"
+        f"    kind: int | str = Parameter(default=0.5){STEPS}"
+    )
+    assert bound(module.Flow, {"ids": "1,2", "kind": "x"}) == {"ids": [1, 2], "kind": "x"}
+    error = rejected(module.Flow, {"ids": "1"})
+    assert "the default of parameter `kind` is `0.5`, not a whole number or text" in error.message
+
+
+@pytest.mark.parametrize(
+    ("kind", "default", "value"),
+    [
+        (Literal["a", 3], 3, 3),
+        (int | str, 3, 3),
+        (dict[str, int], {"a": 1}, {"a": 1}),
+        (JSONType, '{"a": 1}', {"a": 1}),
+        (float, 3, 3.0),
+        (int, "3", 3),
+        (list[int], (1, 2), [1, 2]),
+        (int, None, None),
+    ],
+    ids=str,
+)
+def test_default_becomes_a_value_of_the_type(kind: object, default: object, value: object) -> None:
+    found = bound(flow_with(alpha=Parameter(type=kind, default=default)))["alpha"]
+    assert (found, type(found)) == (value, type(value))
+
+
+@pytest.mark.parametrize(
+    ("kind", "more", "default"),
+    [
+        (Literal["a", 3], {}, 4),
+        (Literal["a", 1], {}, True),
+        (int | str, {}, 0.5),
+        (int, {}, True),
+        (int, {"multiple": True}, 3),
+        (dict[str, int], {}, {"a": "x"}),
+        (float, {}, [1]),
+    ],
+    ids=str,
+)
+def test_default_of_another_type_does_not_bind(
+    kind: object, more: dict[str, Any], default: object
+) -> None:
+    flow = flow_with(alpha=Parameter(type=kind, default=default, **more))
+    assert rejected(flow, {}).message.startswith("the default of parameter `alpha` is ")
+
+
 def test_multiple_takes_an_option_several_times() -> None:
     flow = flow_with(ids=Parameter(type=int, multiple=True, default=[]), only=Parameter())
     assert bound(flow) == {"ids": [], "only": None}

@@ -376,7 +376,7 @@ def test_code_does_not_depend_on_the_version_of_python(flow_module: LoadModule) 
         except* ValueError as error:
             raise error from None"""
     code = code_of_start(flow_module(TWO_STEPS.format(start=start, end="1")))
-    assert code == "0f911c873c7a154d32278b56e73a1acc19cc6afb8bf6df22bbd4902e57339a89"
+    assert code == "4b05e9708e19c35b90052383900b0556ef79b3c4151cb8e3c31b281a7a69c1ee"
 
 
 def test_faults_of_all_kinds_are_told_together_sorted_by_place(flow_module: LoadModule) -> None:
@@ -433,6 +433,40 @@ def test_changed_file_is_a_missing_source(flow_module: LoadModule) -> None:
     with pytest.raises(FlowFaults) as caught:
         describe_flow(module.Flow)
     assert {fault.rule for fault in caught.value.faults} == {"source-missing"}
+
+
+def test_class_that_is_made_by_a_call_has_steps_with_a_source(flow_module: LoadModule) -> None:
+    module = flow_module("""
+        @step
+        def start(self):
+            self.next(self.end)
+        @step
+        def end(self): ...
+        Made = type("Made", (FlowSpec,), {
+            "start": start, "end": end, "alpha": Parameter(), "limit": 3, "__module__": __name__,
+        })
+        Wrong = type("Wrong", (Made,), {"index": 3, "__module__": __name__})
+    """)
+    nodes = {node.name: node for node in describe_flow(module.Made).nodes}
+    assert nodes["start"].place.line == line_of(module, "def start(self):")
+    with pytest.raises(FlowFaults) as caught:
+        describe_flow(module.Wrong)
+    assert [(fault.rule, fault.place) for fault in caught.value.faults] == [("name-reserved", None)]
+
+
+def test_decorator_under_another_name_is_told_at_the_step(flow_module: LoadModule) -> None:
+    module = flow_module("""
+        again = retry(times=9)
+        class Flow(FlowSpec):
+            @again
+            @step(start=True, end=True)
+            def only(self): ...
+    """)
+    with pytest.raises(FlowFaults) as caught:
+        describe_flow(module.Flow)
+    (fault,) = caught.value.faults
+    assert fault.place is not None
+    assert fault.place.line == line_of(module, "def only(self): ...")
 
 
 def test_flow_of_thousands_of_steps_is_read_without_recursion(flow_module: LoadModule) -> None:
