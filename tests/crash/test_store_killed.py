@@ -1,0 +1,51 @@
+"""A writer that is killed at any of its system calls leaves whole files or none."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flowkit.store import Store, collect, verify_store
+
+# Kills its own process with SIGKILL before or after the n-th call of a function of `os`.
+WRITER = """
+import os, signal, sys
+root, name, when, nth = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
+real, calls = getattr(os, name), 0
+def deadly(*args, **kwargs):
+    global calls
+    calls += 1
+    if calls == nth and when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    result = real(*args, **kwargs)
+    if calls == nth and when == "after":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return result
+from flowkit.store import Store
+store = Store.open(root)
+setattr(os, name, deadly)
+first = store.put(os.urandom(2 << 20))
+writer = store.write_manifest()
+writer.add("x", list(range(5000)))
+writer.commit()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("name", ["open", "mkdir", "writev", "utime", "fsync", "link", "unlink"])
+def test_a_killed_writer_leaves_whole_files_or_none(tmp_path: Path, name: str, when: str) -> None:
+    killed = 0
+    for nth in range(1, 4):
+        root = tmp_path / str(nth)
+        done = subprocess.run([sys.executable, "-c", WRITER, str(root), name, when, str(nth)])
+        assert done.returncode in (0, -signal.SIGKILL)
+        killed += done.returncode != 0
+        store = Store.open(str(root))
+        assert list(verify_store(store)) == []
+        collect(store, grace_s=0.0)
+        assert list(store.storage.list("objects")) == []
+        assert not list((root / ".temporary").glob("*"))
+        assert store.get(store.put(b"works still")) == b"works still"
+    assert killed
