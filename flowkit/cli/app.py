@@ -13,7 +13,7 @@ from flowkit.cli.command import of_context
 from flowkit.cli.commands import Menu, load_command
 from flowkit.cli.invocation import Invocation, Script
 from flowkit.cli.report import report_error
-from flowkit.cli.screen import abandon_stdout, say
+from flowkit.cli.screen import abandon, say
 from flowkit.errors import UsageError
 
 _PROGRAM = "flowkit"
@@ -33,7 +33,7 @@ class Application(Menu):
             result = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            abandon_stdout()
+            abandon(sys.stdout)
             return 0
         return result
 
@@ -91,6 +91,8 @@ def _run(argv: Sequence[str] | None, invocation: Invocation, *, program: str) ->
         )
     except (Exception, KeyboardInterrupt) as error:
         return report_error(error, invocation)
+    finally:
+        invocation.close()
     return code if isinstance(code, int) else 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from flowkit.cli.command import command, json_option
+from flowkit.cli.command import command, flow_argument, json_option
 from flowkit.cli.flows import read_description
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
@@ -13,8 +13,12 @@ from flowkit.cli.screen import paint, print_lines
 from flowkit.cli.text import count_of
 
 
-@command("check", examples=["check flow.py", "check flow.py:Train --json"], exits=[3])
-@click.argument("flow", metavar="FLOW")
+@command(
+    "check",
+    examples=["check flow.py", "check flow.py:Train --json"],
+    exits=[3],
+    params=[flow_argument()],
+)
 @json_option
 @click.pass_obj
 def check_flow(invocation: Invocation, /, *, flow: str, as_json: bool) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowkit.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 EXIT_CODES: Mapping[int, str] = {
     0: "done",
@@ -19,6 +22,8 @@ EXIT_CODES: Mapping[int, str] = {
     130: "interrupted",
 }
 """What each exit code of `flowkit` means."""
+
+Params = Sequence[click.Parameter]
 
 WIDTH = 92
 """The widest that help is written, in columns."""
@@ -74,16 +79,19 @@ def of_context(ctx: click.Context) -> Invocation:
 
 
 def command(
-    name: str, *, examples: Sequence[str], exits: Sequence[int] = ()
+    name: str, *, examples: Sequence[str], exits: Sequence[int] = (), params: Params = ()
 ) -> Callable[[Callable[..., Any]], Command]:
-    """Turn a function into a `Command`; the docstring is its help."""
+    """Turn a function into a `Command`; the docstring is its help.
+
+    `params` come before those that decorators add.
+    """
 
     def make(name: str, **rest: Any) -> Command:
         return Command(name, examples=examples, exits=exits, **rest)
 
     def decorate(function: Callable[..., Any]) -> Command:
         # click calls whatever it is given as a class, and needs no more of it than that.
-        made: Command = click.command(name, cls=make)(function)  # type: ignore[call-overload]
+        made: Command = click.command(name, cls=make, params=list(params))(function)  # type: ignore[call-overload]
         return made
 
     return decorate
@@ -94,3 +102,16 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--json", "as_json", is_flag=True, help="Print JSON with a versioned schema."
     )(function)
+
+
+def flow_argument() -> click.Argument:
+    """Make the argument FLOW, for which the shell offers files."""
+    return click.Argument(["flow"], metavar="FLOW", shell_complete=_offer_files)
+
+
+def _offer_files(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]

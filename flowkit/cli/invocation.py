@@ -37,6 +37,7 @@ class Invocation:
     overrides: dict[str, object] = field(default_factory=dict)
     specs: tuple[str, ...] = ()
     debug: bool = False
+    _opened: Workspace | None = None
 
     def read_settings(self, more: Mapping[str, object] | None = None) -> ResolvedSettings:
         """Resolve the settings, with `more` overrides where they are not None.
@@ -50,14 +51,20 @@ class Invocation:
         return read_settings(Path.cwd(), {**self.overrides, **given})
 
     def open_workspace(self) -> Workspace:
-        """Open the store and the index that the settings name, to look at anybody's runs."""
-        from flowkit.client import namespace, open_workspace, use_workspace
+        """Open the store and the index that the settings name; the same one at every call.
 
-        workspace = open_workspace(self.read_settings().settings)
-        use_workspace(workspace)
-        # Who names a run on the command line means that run, whosever it is.
-        namespace(None)
-        return workspace
+        Raises what `flowkit.client.open_workspace` raises.
+        """
+        from flowkit.client import open_workspace
+
+        if self._opened is None:
+            self._opened = open_workspace(self.read_settings().settings)
+        return self._opened
+
+    def close(self) -> None:
+        """Release what was opened. May be called twice."""
+        if self._opened is not None:
+            self._opened.close()
 
     def absolute(self, pathspec: str) -> str:
         """Complete a pathspec that leaves out the flow, as `python flow.py` allows."""

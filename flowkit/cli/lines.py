@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Literal, TextIO
 
+from flowkit.cli.screen import abandon
+
 _FLUSH_AFTER_S = 0.1
 
 
@@ -48,4 +50,4 @@ class Lines:
             self._give_up(stream)
 
     def _give_up(self, stream: str) -> None:
-        self._streams.pop(stream, None)
+        abandon(self._streams.pop(stream))

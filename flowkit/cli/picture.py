@@ -12,7 +12,8 @@ from flowkit.cli.text import cell_width, count_of, human_duration, pad
 Piece = tuple[str, str]
 """Some text and its colour, empty for none."""
 
-_BAR = 24
+_BAR, _SHORT_BAR = 24, 8
+_NARROW = 72
 _SETTLED = "green"
 
 
@@ -65,7 +66,7 @@ def draw(counts: RunCounts, now: datetime, canvas: Canvas, *, turn: int) -> list
             name = name[: names - 1] + canvas.glyphs.more
         line = [sign, (" " + pad(name, names) + "  ", "" if step.is_begun else "dim")]
         if bars:
-            line += _bar(step, canvas.glyphs)
+            line += _bar(step, canvas.glyphs, _SHORT_BAR if canvas.width < _NARROW else _BAR)
         took = human_duration(step.seconds(now)) if step.started_at else ""
         line += [(f"{_tally(step):>{tallies}}  ", ""), (f"{took:>7}", "dim")]
         line += _notes(step)
@@ -111,15 +112,15 @@ def _has_bar(step: StepCount) -> bool:
     return step.total > 1
 
 
-def _bar(step: StepCount, glyphs: Glyphs) -> list[Piece]:
+def _bar(step: StepCount, glyphs: Glyphs, length: int) -> list[Piece]:
     if not _has_bar(step):
-        return [(" " * (_BAR + 2), "")]
-    done = step.done * _BAR // step.total
-    failed = min(_BAR - done, -(-step.failed * _BAR // step.total))
+        return [(" " * (length + 2), "")]
+    done = step.done * length // step.total
+    failed = min(length - done, -(-step.failed * length // step.total))
     return [
         (glyphs.full * done, _SETTLED if step.is_over else "cyan"),
         (glyphs.full * failed, "red"),
-        (glyphs.empty * (_BAR - done - failed) + "  ", "dim"),
+        (glyphs.empty * (length - done - failed) + "  ", "dim"),
     ]
 
 

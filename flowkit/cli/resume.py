@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from flowkit.cli.command import Command, of_context
+from flowkit.cli.command import Command, flow_argument, of_context
 from flowkit.cli.driving import (
     driving_options,
     options_of,
@@ -39,7 +39,7 @@ def _resume(
 resume_command = Command(
     "resume",
     params=[
-        click.Argument(["flow"], metavar="FLOW"),
+        flow_argument(),
         click.Argument(["step"], metavar="[STEP]", required=False),
         click.Option(
             ["--origin-run-id", "origin"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowkit.cli.command import Command, of_context
+from flowkit.cli.command import Command, flow_argument, of_context
 from flowkit.cli.driving import (
     driving_options,
     options_of,
@@ -49,7 +49,8 @@ class RunCommand(Command):
             info_name, list(words), parent=parent, resilient_parsing=True
         )
         flow = _first_positional(look.args)
-        if flow is None:
+        # A shell that completes a word has not been asked to import anything.
+        if flow is None or extra.get("resilient_parsing"):
             return super().make_context(info_name, words, parent, **extra)
         from flowkit.runner import FlowSource, open_session
 
@@ -59,7 +60,7 @@ class RunCommand(Command):
             session = stack.enter_context(open_session(FlowSource.parse(flow), settings))
             full = _run_command(session.description)
             ctx = click.Command.make_context(full, info_name, words, parent, **extra)
-            ctx.meta[_SESSION] = session
+            ctx.meta[_SESSION] = session, settings
             ctx.call_on_close(stack.pop_all().close)
         return ctx
 
@@ -85,7 +86,7 @@ def _run_command(description: FlowDescription | None = None) -> RunCommand:
     return RunCommand(
         "run",
         params=[
-            click.Argument(["flow"], metavar="FLOW"),
+            flow_argument(),
             *parameters,
             *driving_options(),
         ],
@@ -101,13 +102,13 @@ def _run_command(description: FlowDescription | None = None) -> RunCommand:
 
 
 def _run(ctx: click.Context, /, *, flow: str, **given: Any) -> int:
-    session, invocation = ctx.meta[_SESSION], of_context(ctx)
+    session, settings = ctx.meta[_SESSION]
+    invocation = of_context(ctx)
     parameters = {
         parameter.name: list(value) if parameter.multiple else value
         for at, parameter in enumerate(session.description.parameters)
         if (value := given[f"{PREFIX}{at}"]) not in (None, ())
     }
-    settings = settings_of(invocation, given)
     options = options_of(invocation, given, parameters=parameters)
     with progress_of(settings) as progress:
         end = session.run(options, progress)

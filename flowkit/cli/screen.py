@@ -60,8 +60,11 @@ def say(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
-def abandon_stdout() -> None:
-    """Let the interpreter exit quietly after the reader of stdout has gone."""
+def abandon(stream: TextIO) -> None:
+    """Let a stream whose reader has gone swallow what it still holds, and all that follows.
+
+    Python would complain about it when it closes the stream at the end.
+    """
     devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
+    os.dup2(devnull, stream.fileno())
     os.close(devnull)

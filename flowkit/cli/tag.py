@@ -68,8 +68,8 @@ def list_tags(invocation: Invocation, /, *, run: str, as_json: bool) -> None:
 def _run(invocation: Invocation, pathspec: str) -> Run:
     from flowkit.client import Run
 
-    row = find_run(invocation.open_workspace(), invocation.absolute(pathspec))
-    return Run(str(row.run))
+    workspace = invocation.open_workspace()
+    return Run.of(find_run(workspace, invocation.absolute(pathspec)), workspace)
 
 
 def _print_tags(run: Run) -> None:
