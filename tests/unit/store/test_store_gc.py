@@ -10,7 +10,7 @@ from flowkit.errors import Corrupt
 from flowkit.graph.model import FlowDescription
 from flowkit.records import Clone, Clones, RunRecord
 from flowkit.store import Store, collect, verify_store
-from flowkit.testing import MemoryStorage
+from flowkit.testing import CountingStorage, MemoryStorage
 from flowkit.values import Attempt, Digest, Manifest, Outcome, RunId, TaskKey, TaskResult
 
 HOUR_S = 3600.0
@@ -219,3 +219,63 @@ def test_verifying_unpickles_nothing(store: Store) -> None:
     manifest = store.manifest(store.run_record(RUN).parameters)
     assert manifest.artifacts["x"].size_bytes == 14
     assert list(verify_store(store)) == []
+
+
+class Interrupted(CountingStorage):
+    """Does something of the test's before its n-th call of another storage."""
+
+    def __init__(self, inner: MemoryStorage, nth: int, act: Callable[[], object]) -> None:
+        super().__init__(inner)
+        self.left = nth
+        self.act = act
+
+    def step(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            self.act()
+
+    def read(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
+        self.step()
+        return super().read(key, start=start, length=length)
+
+    def map(self, key: str, *, check: Callable[[memoryview], None] | None = None) -> memoryview:
+        self.step()
+        return super().map(key, check=check)
+
+    def create(self, key: str, *buffers: bytes | bytearray | memoryview) -> bool:
+        self.step()
+        return super().create(key, *buffers)
+
+    def refresh(self, key: str) -> bool:
+        self.step()
+        return super().refresh(key)
+
+
+def test_a_collection_at_any_moment_of_a_task_takes_nothing_it_needs() -> None:
+    base, other = noise(1, 2 << 20), noise(2)
+    values = {"x": np.concatenate([base, noise(3)]), "y": other, "z": "text " * 20_000}
+    nth = 0
+    finished = False
+    while not finished:
+        nth += 1
+        clock = Clock()
+        inner = MemoryStorage(now=clock)
+        store = Store(inner)
+        first = RunId("Flow", "1")
+        start_run(store, first, save(store))
+        manifest = save(store, x=base, y=other, z=values["z"])
+        end_task(store, first, manifest)
+        start_run(store, RunId("Flow", "2"), save(store))
+        clock.now_s += 10 * HOUR_S
+        # The run that made the base is deleted, and its objects are old, when the task saves.
+        opened = store.manifest(manifest)
+        store.delete_run(first)
+        storage = Interrupted(inner, nth, lambda inner=inner: collect(Store(inner)))
+        changed = save(Store(storage), opened, **values)
+        end_task(store, RunId("Flow", "2"), changed)
+        finished = storage.left > 0
+        collect(store)
+        assert list(verify_store(store)) == [], f"call {nth}"
+        loaded = Store(inner).manifest(changed).artifacts
+        assert np.array_equal(store.load(loaded["x"]), values["x"])  # type: ignore[arg-type]
+    assert nth > 15
