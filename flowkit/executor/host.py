@@ -56,8 +56,8 @@ class ZygoteHost:
         ExecutorError: the process could not be started.
     """
 
-    def __init__(self, file: str, name: str | None) -> None:
-        self._file, self._name = file, name
+    def __init__(self, file: str, name: str | None, *, environ: Mapping[str, str]) -> None:
+        self._file, self._name, self._environ = file, name, environ
         self._start()
 
     def _start(self) -> None:
@@ -69,6 +69,7 @@ class ZygoteHost:
             self._process = subprocess.Popen(
                 [*command, *name],
                 pass_fds=[theirs.fileno()],
+                env={**os.environ, **self._environ},
                 stdin=subprocess.DEVNULL,
                 stdout=_talk(),
                 # Ctrl-C at the terminal is for the driver: it decides what stops and how.

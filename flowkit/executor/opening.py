@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from flowkit.errors import UsageError
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
 EXECUTORS = ("local", "process", "inline")
 
 
-def open_host(executor: str, file: str, name: str | None) -> FlowHost:
+def open_host(
+    executor: str, file: str, name: str | None, *, environ: Mapping[str, str] | None = None
+) -> FlowHost:
     """Import a flow where the executor named `executor` wants it.
+
+    `environ`: variables for processes of the flow's own, on top of this process's.
 
     Raises:
         UsageError: there is no such executor, or the file has several flows, or none.
@@ -31,7 +36,7 @@ def open_host(executor: str, file: str, name: str | None) -> FlowHost:
         return InlineHost(file, name)
     from flowkit.executor.host import ZygoteHost
 
-    return ZygoteHost(file, name)
+    return ZygoteHost(file, name, environ=environ or {})
 
 
 def open_executor(executor: str, host: FlowHost) -> Executor:

@@ -112,14 +112,14 @@ class Current:
         """The run as a client object."""
         spec = self._spec()
         # By name: the client is a higher room, which flows know nothing of.
-        return import_module("flowkit.client").Run(str(spec.run), _namespace_check=False)
+        return import_module("flowkit.client").Run(str(spec.run), check_namespace=False)
 
     @property
     def task(self) -> Any:
         """The task as a client object."""
         spec = self._spec()
         client = import_module("flowkit.client")
-        return client.Task(self.pathspec, attempt=spec.attempt.number, _namespace_check=False)
+        return client.Task(self.pathspec, spec.attempt.number, check_namespace=False)
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return a fact by name, or `default` if there is none."""

@@ -6,14 +6,14 @@ import os
 import platform
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import flowkit
-from flowkit.client import Workspace, open_workspace
+from flowkit.client import Workspace, open_workspace, use_workspace
 from flowkit.errors import UsageError
 from flowkit.executor import FlowHost, open_executor, open_host
 from flowkit.graph import FlowDescription, Graph
@@ -56,9 +56,12 @@ def open_session(
         FlowInvalid: the flow has faults, or its file cannot be imported.
         UsageError: the file has several flows and none is named.
     """
-    host = open_host(settings.executor, source.file, source.name)
+    environ = _environ(settings)
+    host = open_host(settings.executor, source.file, source.name, environ=environ)
     try:
-        yield FlowSession(host, settings, workspace or open_workspace(settings))
+        opened = workspace or open_workspace(settings)
+        with use_workspace(opened) if settings.executor == "inline" else nullcontext():
+            yield FlowSession(host, settings, opened)
     finally:
         host.close()
 
@@ -201,6 +204,17 @@ class FlowSession:
             return Driver(driven).drive(clones)
         finally:
             executor.close()
+
+
+def _environ(settings: Settings) -> dict[str, str]:
+    """Have the client inside steps, and commands that steps start, look where this run is kept."""
+    return {
+        "FLOWKIT_HOME": str(settings.home),
+        "FLOWKIT_STORE": settings.store,
+        "FLOWKIT_METADATA": settings.metadata,
+        "FLOWKIT_USER": settings.user,
+        "FLOWKIT_NAMESPACE": settings.namespace or "",
+    }
 
 
 def _system_tags(user: str, now: datetime) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def run_attempt(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> TaskResult:
         ending = _run(loaded, spec, store)
     except BaseException as error:
         ending.failure = failure_of(error)
-        print(ending.failure.traceback, file=sys.stderr, end="")
+        _print(ending.failure)
         if isinstance(error, KeyboardInterrupt):
             raise
     result = TaskResult(
@@ -125,14 +125,20 @@ def _call(
                 method(inputs())
             else:
                 method()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not (spec.last_attempt and node.policies.catch):
             raise
         failure = failure_of(error)
         if node.policies.catch.print_exception:
-            print(failure.traceback, file=sys.stderr, end="")
+            _print(failure)
         return failure
     return None
+
+
+def _print(failure: Failure) -> None:
+    text = failure.traceback or f"{failure.type_name}: {failure.message}\n"
+    with suppress(AttributeError, OSError, ValueError):  # the step may have closed its stderr
+        print(text, file=sys.stderr, end="")
 
 
 def _commit(flow: FlowSpec, state: TaskState, node: Node, opened: _Opened) -> Outcome:

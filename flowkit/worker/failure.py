@@ -17,7 +17,11 @@ LONGEST_MESSAGE = 4_000
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Describe an exception: its text, and the traceback through the user's own code."""
+    """Describe an exception: its text, and the traceback through the user's own code.
+
+    An error of flowkit's own that no line of the user's raised says it all in its message, so it
+    has no traceback. What UTF-8 cannot hold is escaped.
+    """
     told = traceback.TracebackException.from_exception(error, compact=True)
     for one in _chain(told):
         own = [frame for frame in one.stack if _is_users(frame.filename)]
@@ -27,11 +31,12 @@ def failure_of(error: BaseException) -> Failure:
         message, hint, retryable = error.message, error.hint, error.retryable
     else:
         message, hint, retryable = _message(error), None, True
+    is_told = isinstance(error, FlowkitError) and last is None
     return Failure(
         type_name=type(error).__name__,
-        message=message[:LONGEST_MESSAGE],
+        message=_writable(message[:LONGEST_MESSAGE]),
         hint=hint,
-        traceback="".join(told.format()),
+        traceback="" if is_told else _writable("".join(told.format())),
         where=f"{last.filename}:{last.lineno}" if last else None,
         retryable=retryable,
     )
@@ -44,6 +49,11 @@ def _message(error: BaseException) -> str:
         return str(error) or type(error).__name__
     except Exception as broken:  # the user's own __str__ raised
         return f"{type(error).__name__}, whose text could not be made: {type(broken).__name__}"
+
+
+def _writable(text: str) -> str:
+    """Escape lone surrogates, which stand for bytes of file names that are no text."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _chain(told: traceback.TracebackException) -> Iterable[traceback.TracebackException]:
