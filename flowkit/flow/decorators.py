@@ -25,7 +25,7 @@ UNMARKED = "__flowkit_policies__"
 """Where policies wait for the `@step` above them."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarkFault:
     """What a decorator was given in vain: the rule it breaks, and what to do."""
 
@@ -84,11 +84,11 @@ def step(*args: Any, **options: object) -> Any:
                 after,
                 "step",
                 "`@step` takes `start=True` and `end=True` only",
-                "write `@step`, `@step(start=True)` or `@step(end=True)`",
+                hint="write `@step`, `@step(start=True)` or `@step(end=True)`",
             )
         else:
             after = replace(after, start=bool(options.get("start")), end=bool(options.get("end")))
-        _keep(function, STEP_MARK, after, "step")
+        _keep(function, STEP_MARK, after, decorator="step")
         return function
 
     return mark(args[0]) if _is_bare(args, options) else mark
@@ -183,39 +183,37 @@ def _policy(name: str, args: tuple[Any, ...], options: Mapping[str, object]) -> 
         before = getattr(function, place, None)
         after = _named(before if isinstance(before, StepMark) else StepMark(), name)
         try:
-            policies = apply_policy(name, after.policies, () if bare else args, options)
+            policies = apply_policy(
+                name, after.policies, args=() if bare else args, options=options
+            )
             after = replace(after, policies=policies)
         except PolicyRejected as error:
-            after = _with_fault(after, name, error.message, error.hint or "")
-        _keep(function, place, after, name)
+            after = _with_fault(after, name, error.message, hint=error.hint or "")
+        _keep(function, place, after, decorator=name)
         return function
 
     return mark(args[0]) if bare else mark
 
 
 def _named(mark: StepMark, decorator: str) -> StepMark:
-    if decorator in mark.decorators:
-        return replace(
-            mark,
-            faults=(
-                *mark.faults,
-                MarkFault(
-                    decorator,
-                    "decorator-twice",
-                    f"`@{decorator}` is applied twice",
-                    "keep one of them",
-                ),
-            ),
-        )
-    return replace(mark, decorators=(*mark.decorators, decorator))
-
-
-def _with_fault(mark: StepMark, decorator: str, message: str, hint: str) -> StepMark:
-    fault = MarkFault(decorator, "decorator-arguments", message, hint)
+    """Note that a decorator was applied; twice is a fault."""
+    if decorator not in mark.decorators:
+        return replace(mark, decorators=(*mark.decorators, decorator))
+    fault = MarkFault(
+        decorator=decorator,
+        rule="decorator-twice",
+        message=f"`@{decorator}` is applied twice",
+        hint="keep one of them",
+    )
     return replace(mark, faults=(*mark.faults, fault))
 
 
-def _keep(function: Any, place: str, mark: StepMark, decorator: str) -> None:
+def _with_fault(mark: StepMark, decorator: str, message: str, *, hint: str) -> StepMark:
+    fault = MarkFault(decorator=decorator, rule="decorator-arguments", message=message, hint=hint)
+    return replace(mark, faults=(*mark.faults, fault))
+
+
+def _keep(function: Any, place: str, mark: StepMark, *, decorator: str) -> None:
     if isclass(function):
         raise FlowInvalid(
             f"`@{decorator}` decorates the class `{function.__name__}`, but is for steps",
@@ -240,7 +238,7 @@ def with_policies(policies: Policies, text: str) -> Policies:
     if is_set(name, policies):
         return policies
     try:
-        return apply_policy(name, policies, (), options)
+        return apply_policy(name, policies, args=(), options=options)
     except PolicyRejected as error:
         raise UsageError(f"`--with {text}`: {error.message}", hint=error.hint) from error
 

@@ -51,7 +51,7 @@ class HandOverReader:
                 f"step `{self._step}` calls self.next {len(calls)} times",
                 "call it once, at the end; to choose between steps, switch: "
                 '`self.next({"yes": self.a, "no": self.b}, condition="answer")`',
-                call,
+                node=call,
             )
         last = self._function.body[-1]
         if not (isinstance(last, ast.Expr) and last.value is call):
@@ -59,7 +59,7 @@ class HandOverReader:
                 "next-not-last",
                 f"self.next is not the last statement of step `{self._step}`",
                 "move it to the end of the step, outside of any `if`, `for`, `with` or `try`",
-                call,
+                node=call,
             )
         hand_over = self._read(call)
         return None if self.faults else hand_over
@@ -73,8 +73,8 @@ class HandOverReader:
             return node.attr if node.value.id == self._self else None
         return None
 
-    def _fault(self, rule: str, message: str, hint: str, node: ast.expr) -> None:
-        self.faults.append(Fault(rule, message, hint, Place(self._file, node.lineno)))
+    def _fault(self, rule: str, message: str, hint: str, *, node: ast.expr) -> None:
+        self.faults.append(Fault(rule, message, hint, place=Place(self._file, node.lineno)))
 
     def _read(self, call: ast.Call) -> HandOver:
         options = {keyword.arg: keyword.value for keyword in call.keywords}
@@ -101,7 +101,7 @@ class HandOverReader:
                 "parallel-unsupported",
                 f"step `{self._step}` uses `num_parallel`, which is not supported",
                 'fan out over a list instead: `foreach="items"`',
-                call,
+                node=call,
             )
         elif name is None or name not in _KEYWORDS:
             near = get_close_matches(name or "", _KEYWORDS, n=1)
@@ -109,13 +109,13 @@ class HandOverReader:
                 "next-options",
                 f"step `{self._step}` gives self.next an unknown option `{name or '**'}`",
                 f"did you mean `{near[0]}`?" if near else f"write {_FORMS}",
-                call,
+                node=call,
             )
         elif self._name(value) is None:
             self._bad_options(f"does not give `{name}` as the literal name of an artifact", call)
 
     def _bad_options(self, what: str, call: ast.Call) -> None:
-        self._fault("next-options", f"step `{self._step}` {what}", f"write {_FORMS}", call)
+        self._fault("next-options", f"step `{self._step}` {what}", f"write {_FORMS}", node=call)
 
     @staticmethod
     def _name(value: ast.expr | None) -> str | None:
@@ -130,7 +130,7 @@ class HandOverReader:
                 "next-target",
                 f"step `{self._step}` names no step in self.next",
                 f"write {_FORMS}",
-                call,
+                node=call,
             )
         targets: list[str] = []
         for arg in call.args:
@@ -140,7 +140,7 @@ class HandOverReader:
                     "next-target",
                     f"step `{self._step}` hands over to `{target}` twice",
                     "name it once; for several tasks of one step use `foreach`",
-                    arg,
+                    node=arg,
                 )
             elif target is not None:
                 targets.append(target)
@@ -154,7 +154,7 @@ class HandOverReader:
                 f"step `{self._step}` hands over to `{ast.unparse(node)}`, "
                 "which is not written as `self.step`",
                 f"write {_FORMS}",
-                node,
+                node=node,
             )
         return target
 
@@ -172,7 +172,7 @@ class HandOverReader:
                     f"step `{self._step}` switches on `{ast.unparse(key) if key else '**'}`, "
                     "which is no literal",
                     "write each value as text, a number, True, False or None",
-                    key or value,
+                    node=key or value,
                 )
             elif target is not None:
                 found.append(Case(str(literal), target))

@@ -91,7 +91,7 @@ class IncludedFile(ParameterField):
                     "parameter-type",
                     f"the parser of parameter `{self.name}` is `{self.parser!r}`, no function",
                     "give a function of the file's contents, such as `json.loads`",
-                    place,
+                    place=place,
                 )
             ]
         return super().type_faults(place)

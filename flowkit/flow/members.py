@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from inspect import ismodule
 
-# Mixins may be generic or abstract; what these modules define is not the user's.
-_FOREIGN = frozenset({"abc", "builtins", "typing", "typing_extensions"})
-
 
 @dataclass(frozen=True, slots=True)
 class Member:
@@ -27,7 +24,7 @@ def members_of(flow_class: type) -> dict[str, Member]:
 
     found: dict[str, Member] = {}
     for owner in reversed(flow_class.__mro__):
-        if owner in FlowSpec.__mro__ or owner.__module__ in _FOREIGN:
+        if owner in FlowSpec.__mro__:
             continue
         for name, value in vars(owner).items():
             hidden = found[name].value if name in found else None

@@ -234,7 +234,7 @@ class ParameterField:
                     "parameter-name",
                     f"`{self.name}` is no name for a parameter",
                     "name it with letters, digits, `-` and `_`, after a letter",
-                    place,
+                    place=place,
                 )
             )
         if folded(self.name) in RESERVED_OPTIONS:
@@ -243,7 +243,7 @@ class ParameterField:
                     "parameter-reserved",
                     f"parameter `{self.name}` is named like the option `--{folded(self.name)}`",
                     f"choose another name, such as `{self.name}_`",
-                    place,
+                    place=place,
                 )
             )
         return found + self.type_faults(place)
@@ -253,7 +253,7 @@ class ParameterField:
         try:
             kind = self.value_type
         except FlowInvalid as error:
-            return [Fault("parameter-type", error.message, error.hint or "", place)]
+            return [Fault("parameter-type", error.message, error.hint or "", place=place)]
         if not self.has_default or self.is_computed:
             return []
         try:
@@ -265,7 +265,7 @@ class ParameterField:
                     f"the default of parameter `{self.name}` is `{self.default!r}`, "
                     f"not {kind.expected}",
                     f"change the default, or its type `{kind.name}`",
-                    place,
+                    place=place,
                 )
             ]
         return []

@@ -38,7 +38,7 @@ class PolicyRule:
 
 
 def apply_policy(
-    name: str, policies: Policies, args: tuple[object, ...], options: Options
+    name: str, policies: Policies, *, args: tuple[object, ...], options: Options
 ) -> Policies:
     """Return the policies with one of them set. Raises PolicyRejected."""
     rule = POLICY_RULES[name]

@@ -132,8 +132,8 @@ class _FlowReader:
         graph_faults = check(description, place=place, calls=self._calls, unread=self._unread)
         return description, self._faults + graph_faults
 
-    def _fault(self, rule: str, message: str, hint: str, place: Place | None) -> None:
-        self._faults.append(Fault(rule, message, hint, place))
+    def _fault(self, rule: str, message: str, hint: str, *, place: Place | None) -> None:
+        self._faults.append(Fault(rule, message, hint, place=place))
 
     def _place(self, name: str) -> Place | None:
         member = self._members[name]
@@ -150,7 +150,7 @@ class _FlowReader:
                 f"{role}-twice",
                 f"step `{name}` is marked as the {role}, and so is `{marked[0]}`",
                 f"leave `{role}=True` on one of them",
-                self._place(name),
+                place=self._place(name),
             )
             self._unread.add(name)  # What follows from the wrong mark is not told as well.
         return marked[0] if marked else role if role in self._marks else ""
@@ -165,7 +165,7 @@ class _FlowReader:
                     "step-unmarked",
                     f"`{name}` {did} a step, but is not marked as one",
                     "add `@step` right above it",
-                    self._place(name),
+                    place=self._place(name),
                 )
                 # It is taken for one, or the steps that name it would be at fault as well.
                 self._marks[name] = unmarked(member.value) or StepMark()
@@ -179,7 +179,7 @@ class _FlowReader:
                 self._faults.append(reserved_name(kind, name, self._place(name)))
 
     def _clash(self, message: str, name: str) -> None:
-        self._fault("name-clash", message, "give one of them another name", self._place(name))
+        self._fault("name-clash", message, "give one of them another name", place=self._place(name))
 
     def _parameters(self) -> tuple[ParameterDescription, ...]:
         described, taken = [], dict[str, str]()
@@ -195,7 +195,7 @@ class _FlowReader:
                     f"`{other if other != attribute else parameter.attribute}` and `{attribute}` "
                     f"are both the parameter `{parameter.name}`",
                     "give each its own Parameter and its own name",
-                    place,
+                    place=place,
                 )
             faults = parameter.faults(place)
             self._faults += faults
@@ -207,7 +207,7 @@ class _FlowReader:
         function = _function(self._members[name].value)
         source = self._source(name, function)
         place = self._place(name) or Place(self._file, 1)
-        self._check_mark(name, mark, source, place)
+        self._check_mark(name, mark, source, place=place)
         if source is None:
             self._unread.add(name)
             return Node(name=name, kind=Kind.LINEAR, place=place, policies=mark.policies)
@@ -237,7 +237,7 @@ class _FlowReader:
                 "step-kind",
                 f"step `{name}` is a `{kind}`, not a plain method",
                 f"write `@step` above `def {name}(self)`, and nothing that replaces the method",
-                place,
+                place=place,
             )
             return None
         source = self._sources.function(function)
@@ -247,7 +247,7 @@ class _FlowReader:
                 f"step `{name}` is the function `{function.__name__}`: it is wrapped by a "
                 "decorator, or assigned under another name",
                 "add `@functools.wraps(function)` in that decorator, or define the step itself",
-                place,
+                place=place,
             )
             return None
         if source is None:
@@ -255,7 +255,7 @@ class _FlowReader:
                 "source-missing",
                 f"the source of step `{name}` cannot be read",
                 "define it with `def` in a file that has not changed since it was imported",
-                place,
+                place=place,
             )
             return None
         if inspect.iscoroutinefunction(function) or _yields(source):
@@ -264,12 +264,12 @@ class _FlowReader:
                 "step-kind",
                 f"step `{name}` is {kind}, not a plain method",
                 "take out `async`" if kind == "a coroutine" else "take out `yield`",
-                place,
+                place=place,
             )
         return source
 
     def _check_mark(
-        self, name: str, mark: StepMark, source: FunctionSource | None, place: Place
+        self, name: str, mark: StepMark, source: FunctionSource | None, *, place: Place
     ) -> None:
         for fault in mark.faults:
             line = _line_of_decorator(source, fault.decorator) or place.line
@@ -277,7 +277,7 @@ class _FlowReader:
                 fault.rule,
                 f"{fault.message} (step `{name}`)",
                 fault.hint,
-                Place(place.file, line),
+                place=Place(place.file, line),
             )
 
     def _check_artifacts(self, name: str, source: FunctionSource, place: Place) -> None:
@@ -296,7 +296,7 @@ class _FlowReader:
                     "name-clash",
                     f"step `{name}` sets the artifact `{node.attr}`, which is a step",
                     "give the artifact another name",
-                    Place(place.file, node.lineno),
+                    place=Place(place.file, node.lineno),
                 )
 
     def _hand_over(self, name: str, source: FunctionSource, place: Place) -> HandOver | None:
@@ -317,7 +317,7 @@ class _FlowReader:
                 "step-arguments",
                 f"step `{name}` takes other arguments than `self`, or `self` and `inputs`",
                 f"write `def {name}(self)`, or `def {name}(self, inputs)` for a join",
-                place,
+                place=place,
             )
         return len(arguments) == 2
 

@@ -19,14 +19,14 @@ def check_balance(
     The targets of all nodes exist and make no circle. `call` gives the place of a step's
     self.next. A step downstream of a fault is not judged: what is wrong there may follow from it.
     """
-    return _Account(nodes, start, end, call).faults()
+    return _Account(nodes, start, end, call=call).faults()
 
 
 class _Account:
     """Which splits are open at each step, found in topological order."""
 
     def __init__(
-        self, nodes: Mapping[str, Node], start: str, end: str, call: Callable[[str], Place]
+        self, nodes: Mapping[str, Node], start: str, end: str, *, call: Callable[[str], Place]
     ) -> None:
         self._nodes, self._start, self._end, self._call = nodes, start, end, call
         self._arrived: dict[str, dict[Open, str]] = {}
@@ -46,7 +46,7 @@ class _Account:
                     f"step `{split}` splits the flow, and nothing joins it before `{step}`",
                     f"end its branches in a step that takes inputs: `def join_{split}"
                     "(self, inputs)`",
-                    self._call(split),
+                    place=self._call(split),
                 )
             if fault is not None:
                 found.append(fault)
@@ -55,8 +55,6 @@ class _Account:
 
     def _hand_over(self, node: Node, open_here: Open | None) -> None:
         for target in node.targets:
-            if target == node.name:
-                continue
             if open_here is None:
                 self._unknown.add(target)
                 continue
@@ -82,7 +80,7 @@ class _Account:
             "inputs-missing",
             f"branches from {parents} meet in step `{node.name}`, which takes no inputs",
             f"write `def {node.name}(self, inputs)`",
-            node.place,
+            place=node.place,
         ), None
 
     def _join(self, node: Node, arrived: Mapping[Open, str]) -> tuple[Fault | None, Open | None]:
@@ -94,7 +92,7 @@ class _Account:
                 "join-mixed",
                 f"step `{node.name}` joins branches of different splits: {_listed(splits)}",
                 "join the inner split in a step of its own first",
-                node.place,
+                place=node.place,
             ), None
         fault = self._close(node, splits[0], {there[-1][1] for there in arrived})
         # Around one split the same others are open, whichever of its branches was taken.
@@ -108,7 +106,7 @@ class _Account:
                 f"step `{node.name}` joins the split of `{split}` without its "
                 f"branch{'es' if len(missing) > 1 else ''} {_listed(missing)}",
                 f"let every branch of `{split}` lead to `{node.name}`",
-                node.place,
+                place=node.place,
             )
         other = self._closed_by.setdefault(split, node.name)
         if other != node.name:
@@ -117,7 +115,7 @@ class _Account:
                 f"the split of `{split}` is joined by `{other}` and by `{node.name}`, "
                 "and tasks might wait in both",
                 f"join `{split}` in one step, and switch after it",
-                node.place,
+                place=node.place,
             )
         return None
 
@@ -147,7 +145,7 @@ def _without_split(node: Node) -> Fault:
         "join-without-split",
         f"step `{node.name}` takes inputs, but no split is open there",
         f"write `def {node.name}(self)`, or split the flow before it",
-        node.place,
+        place=node.place,
     )
 
 
@@ -160,7 +158,7 @@ def _nesting(node: Node, arrived: Mapping[Open, str]) -> Fault:
         "nesting",
         f"step `{node.name}` is reached inside different splits: {ways}",
         "join what a branch splits before it meets the others",
-        node.place,
+        place=node.place,
     )
 
 

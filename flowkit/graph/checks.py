@@ -68,7 +68,7 @@ def flow_name(flow: JudgedFlow) -> Iterator[Fault]:
             "flow-name",
             f"`{flow.description.name}` is no name for a flow",
             "name the class with ASCII letters, digits and underscores, after a letter",
-            flow.place,
+            place=flow.place,
         )
 
 
@@ -82,7 +82,7 @@ def step_names(flow: JudgedFlow) -> Iterator[Fault]:
                 "step-name",
                 f"`{node.name}` is no name for a step",
                 "name it with ASCII letters, digits and underscores, after a letter",
-                node.place,
+                place=node.place,
             )
 
 
@@ -112,7 +112,7 @@ def clashes(flow: JudgedFlow) -> Iterator[Fault]:
 
 
 def _clash(message: str, place: Place) -> Fault:
-    return Fault("name-clash", message, "give one of them another name", place)
+    return Fault("name-clash", message, "give one of them another name", place=place)
 
 
 def catches(flow: JudgedFlow) -> Iterator[Fault]:
@@ -125,7 +125,7 @@ def catches(flow: JudgedFlow) -> Iterator[Fault]:
                 f"step `{node.name}` has `@catch`, but could not go on after a failure: "
                 f"`{lost}` would be unknown",
                 f"move what may fail to a step before `{node.name}`",
-                node.place,
+                place=node.place,
             )
 
 
@@ -137,7 +137,7 @@ def foreaches(flow: JudgedFlow) -> Iterator[Fault]:
                 "foreach-target",
                 f"the foreach of step `{node.name}` leads to {len(node.targets)} steps",
                 "let it lead to one step, and split there",
-                flow.call(node.name),
+                place=flow.call(node.name),
             )
         if node.kind not in (Kind.FOREACH, Kind.SPLIT):
             continue
@@ -147,7 +147,7 @@ def foreaches(flow: JudgedFlow) -> Iterator[Fault]:
                     "branch-empty",
                     f"step `{node.name}` splits the flow and leads straight to the join `{target}`",
                     f"put a step between `{node.name}` and `{target}`",
-                    flow.call(node.name),
+                    place=flow.call(node.name),
                 )
 
 
@@ -163,7 +163,7 @@ def switches(flow: JudgedFlow) -> Iterator[Fault]:
                 "switch-condition",
                 f"the switch of step `{node.name}` has no condition",
                 f"name the artifact that decides: `{example}`",
-                place,
+                place=place,
             )
         values = [case.value for case in node.cases]
         if not values:
@@ -171,21 +171,21 @@ def switches(flow: JudgedFlow) -> Iterator[Fault]:
                 "switch-cases",
                 f"the switch of step `{node.name}` has no cases",
                 f"name a step for each value: `{example}`",
-                place,
+                place=place,
             )
         for value in sorted({value for value in values if values.count(value) > 1}):
             yield Fault(
                 "switch-cases",
                 f"the switch of step `{node.name}` has several cases for `{value}`",
                 "keep one of them; values are compared as text",
-                place,
+                place=place,
             )
         if node.is_join and node.name in node.targets:
             yield Fault(
                 "loop-misplaced",
                 f"step `{node.name}` is a join and switches to itself, where it has no inputs",
                 "let the join hand over to another step, and loop there",
-                place,
+                place=place,
             )
 
 
@@ -196,7 +196,7 @@ def start_and_end(flow: JudgedFlow) -> Iterator[Fault]:
             "no-steps",
             f"flow `{flow.description.name}` has no steps",
             "mark its methods with `@step`",
-            flow.place,
+            place=flow.place,
         )
         return
     for role, step in (("start", flow.description.start), ("end", flow.description.end)):
@@ -207,7 +207,7 @@ def start_and_end(flow: JudgedFlow) -> Iterator[Fault]:
                 f"flow `{flow.description.name}` has no {role} step",
                 f"name a step `{role}`, or mark one `@step({role}=True)`"
                 + (f"; did you mean `{near[0]}`?" if near else ""),
-                flow.place,
+                place=flow.place,
             )
 
 
@@ -222,7 +222,7 @@ def hand_overs(flow: JudgedFlow) -> Iterator[Fault]:
                 "end-hands-over",
                 f"step `{node.name}` is the end, but calls self.next",
                 "take the call out, or mark another step `@step(end=True)`",
-                flow.call(node.name),
+                place=flow.call(node.name),
             )
         silent = not node.targets and node.kind not in (Kind.SWITCH, Kind.FOREACH)
         if not is_end and silent:
@@ -230,7 +230,7 @@ def hand_overs(flow: JudgedFlow) -> Iterator[Fault]:
                 "next-missing",
                 f"step `{node.name}` does not say which step comes next",
                 "end it with `self.next(self.other_step)`",
-                node.place,
+                place=node.place,
             )
 
 
@@ -245,7 +245,7 @@ def targets(flow: JudgedFlow) -> Iterator[Fault]:
                 "target-unknown",
                 f"step `{node.name}` hands over to `{target}`, which is no step of this flow",
                 f"did you mean `{near[0]}`?" if near else f"define a step named `{target}`",
-                flow.call(node.name),
+                place=flow.call(node.name),
             )
 
 
@@ -275,7 +275,7 @@ def _cycle(flow: JudgedFlow, way: list[str]) -> Fault:
         "cycle",
         f"steps go round in a circle: {names}",
         "to repeat something, let a switch go back to its own step: only that may loop",
-        flow.call(way[-1]),
+        place=flow.call(way[-1]),
     )
 
 
@@ -294,14 +294,14 @@ def reachability(flow: JudgedFlow) -> Iterator[Fault]:
                 "orphan",
                 f"step `{node.name}` cannot be reached from `{start}`",
                 f"name it in the self.next of another step: `self.next(self.{node.name})`",
-                node.place,
+                place=node.place,
             )
         elif node.name not in before_end:
             yield Fault(
                 "end-unreachable",
                 f"step `{node.name}` never leads to `{end}`",
                 f"give it a way on: a case that leaves the loop, or `self.next(self.{end})`",
-                flow.call(node.name),
+                place=flow.call(node.name),
             )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flowkit.errors import FlowInvalid
 from flowkit.graph.model import Place
@@ -81,7 +81,7 @@ class Fault:
     rule: str
     message: str
     hint: str
-    place: Place | None = None
+    place: Place | None = field(default=None, kw_only=True)
 
     def __str__(self) -> str:
         return f"{self.place}: {self.message}" if self.place else self.message
@@ -106,7 +106,7 @@ def reserved_name(kind: str, name: str, place: Place | None) -> Fault:
         "name-reserved",
         f"{kind} `{name}` has a name that FlowSpec uses itself",
         f"choose another name, such as `{name}_`",
-        place,
+        place=place,
     )
 
 

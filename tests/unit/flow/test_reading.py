@@ -311,12 +311,15 @@ def test_wrapped_step_is_read_where_it_is_written(flow_module: LoadModule) -> No
     assert nodes["a"].policies.timeout is not None
 
 
-def test_self_next_of_a_nested_class_is_not_the_steps(flow_module: LoadModule) -> None:
+def test_next_of_another_object_is_not_the_steps(flow_module: LoadModule) -> None:
     start = """
         class Walker:
             def go(self):
                 self.end = 3
-                self.next(self.middle)"""
+                self.next(self.middle)
+        walker = Walker()
+        walker.next(walker.middle)
+        walker.end = 3"""
     nodes = described(flow_module(TWO_STEPS.format(start=start, end="pass")))
     assert nodes["start"].targets == ("end",)
 

@@ -188,9 +188,9 @@ def test_long_chain_is_checked_without_recursion() -> None:
 
 
 def test_error_lists_all_faults_by_place() -> None:
-    late = Fault("orphan", "later", "do this", Place("b.py", 3))
-    early = Fault("cycle", "first", "do that", Place("b.py", 2))
-    other = Fault("nesting", "in another file", "go there", Place("a.py", 9))
+    late = Fault("orphan", "later", "do this", place=Place("b.py", 3))
+    early = Fault("cycle", "first", "do that", place=Place("b.py", 2))
+    other = Fault("nesting", "in another file", "go there", place=Place("a.py", 9))
     nowhere = Fault("no-steps", "anywhere", "look around")
     error = FlowFaults("F", [late, early, other, nowhere], file="b.py")
     assert error.faults == (nowhere, other, early, late)
