@@ -211,7 +211,7 @@ class Driver:
         self._feed.ended(result)
         started_at = self._started_at.pop(attempt)
         self._stopped.pop(attempt, None)
-        again = result.status == "failed" and self._goes_on(result)
+        again = result.status == "failed" and self._goes_on(result, died=died)
         if result.failure is not None and not again:
             self._first_failure = self._first_failure or result.failure
         self._with.listener(_ended(result, started_at, again=again))
@@ -256,16 +256,16 @@ class Driver:
             hint="its log has what it printed; `@retry` tries again, `@catch` goes on without it",
         )
 
-    def _goes_on(self, result: TaskResult) -> bool:
+    def _goes_on(self, result: TaskResult, *, died: bool) -> bool:
         """Whether a failed attempt is followed by another, or by what `@catch` does."""
         attempt, failure = result.attempt, result.failure
         policies = self._with.graph[attempt.key.step].policies
         if self._interrupts or self._first_failure is not None or failure is None:
             return False
-        left = policies.retry is not None and attempt.number < policies.retry.times
-        return (failure.retryable and left) or (
-            policies.catch is not None and attempt.key in self._died
-        )
+        retries = policies.retry.times if policies.retry is not None else 0
+        # `@catch` stands in once, as the attempt after the last retry.
+        stands_in = died and policies.catch is not None and attempt.number <= retries
+        return (failure.retryable and attempt.number < retries) or stands_in
 
     def _cancel(self) -> None:
         self._obeyed = self._interrupts

@@ -16,6 +16,7 @@ import pytest
 
 import flowkit
 from flowkit.client import Run, Workspace, namespace, open_workspace
+from flowkit.metadata import Metadata
 from flowkit.records import RunEnd
 from flowkit.runner import (
     FlowSource,
@@ -28,6 +29,8 @@ from flowkit.runner import (
     open_session,
 )
 from flowkit.settings import Settings
+from flowkit.store import Store, open_storage
+from flowkit.testing import CountingStorage
 from flowkit.values import Failure
 
 PRELUDE = """\
@@ -106,6 +109,14 @@ class Lab:
         if self._workspace is None:
             self._workspace = open_workspace(self.settings)
         return self._workspace
+
+    def count_storage(self) -> CountingStorage:
+        """Count from now on what the driver asks of the storage."""
+        self.close()
+        storage = CountingStorage(open_storage(self.settings.store, sync=False))
+        metadata = Metadata.open(self.settings.metadata)
+        self._workspace = Workspace(Store(storage), metadata, self.settings)
+        return storage
 
     def close(self) -> None:
         """Release the index."""
