@@ -1,5 +1,15 @@
 """Recognise handwritten digits: a sweep over models, and for each over its settings."""
 
+from sklearn.datasets import load_digits
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix
+from sklearn.model_selection import cross_val_score, train_test_split
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
 from flowkit import FlowSpec, Parameter, current, resources, step
 
 CANDIDATES = {
@@ -24,9 +34,6 @@ class Digits(FlowSpec):
 
     @step
     def start(self):
-        from sklearn.datasets import load_digits
-        from sklearn.model_selection import train_test_split
-
         images, labels = load_digits(return_X_y=True)
         self.train_x, self.test_x, self.train_y, self.test_y = train_test_split(
             images, labels, test_size=self.test_share, random_state=self.seed, stratify=labels
@@ -43,8 +50,6 @@ class Digits(FlowSpec):
     @resources(cpu=1, memory=1000)
     @step
     def train(self):
-        from sklearn.model_selection import cross_val_score
-
         self.settings = self.input
         estimator = make_estimator(self.model, self.settings, self.seed)
         scores = cross_val_score(estimator, self.train_x, self.train_y, cv=self.folds)
@@ -61,8 +66,6 @@ class Digits(FlowSpec):
 
     @step
     def compare(self, inputs):
-        from sklearn.metrics import confusion_matrix
-
         self.ranking = sorted(
             ((one.score, one.model, one.settings) for one in inputs),
             key=lambda row: row[0],
@@ -88,13 +91,6 @@ class Digits(FlowSpec):
 
 def make_estimator(model, settings, seed):
     """Make an untrained model of a kind."""
-    from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
-
     if model == "forest":
         return RandomForestClassifier(random_state=seed, **settings)
     if model == "logistic":
