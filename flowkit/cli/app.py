@@ -41,6 +41,9 @@ class Application(Menu):
 def application(script: Script | None = None) -> Application:
     """Build the top of the command line, for `flowkit` or for `python flow.py`."""
     options = [*_common_options(), *(_script_options() if script else ())]
+    for option in options:
+        # FLOWKIT_HOME and its like are settings, which are read where settings are.
+        option.allow_from_autoenv = False
     return Application(
         _PROGRAM,
         params=options,
@@ -86,6 +89,7 @@ def _run(argv: Sequence[str] | None, invocation: Invocation, *, program: str) ->
             args=None if argv is None else list(argv),
             prog_name=program,
             complete_var="_FLOWKIT_COMPLETE",
+            auto_envvar_prefix="FLOWKIT",
             standalone_mode=False,
             obj=invocation,
         )

@@ -27,14 +27,12 @@ _EXIT = {"succeeded": 0, "failed": 1, "cancelled": 130}
 def driving_options() -> list[click.Option]:
     """Make the options that say how a flow is run."""
     return [
-        click.Option(
-            ["--tag", "tags"], multiple=True, metavar="TAG", help="Tag the run; may be repeated."
-        ),
+        click.Option(["--tag"], multiple=True, metavar="TAG", help="Tag the run; may be repeated."),
         click.Option(
             ["--max-workers"], type=click.IntRange(1), metavar="N", help="Most tasks at a time."
         ),
         click.Option(
-            ["--with", "specs"],
+            ["--with"],
             multiple=True,
             metavar="SPEC",
             help="Add a decorator to every step, such as `retry:times=2`; may be repeated.",
@@ -79,8 +77,8 @@ def options_of(
 
     return RunOptions(
         parameters=parameters or {},
-        tags=tuple(given["tags"]),
-        with_specs=(*invocation.specs, *given["specs"]),
+        tags=tuple(given["tag"]),
+        with_specs=(*invocation.specs, *given["with"]),
         run_id_file=given["run_id_file"],
         namespace=given["namespace"],
     )

@@ -71,7 +71,7 @@ def list_flows(invocation: Invocation, /, *, as_json: bool) -> None:
     exits=[4],
 )
 @click.option("--flow", metavar="NAME", help="Only runs of this flow.")
-@click.option("--tag", "tags", multiple=True, help="Only runs with this tag; may be repeated.")
+@click.option("--tag", multiple=True, help="Only runs with this tag; may be repeated.")
 @click.option("--status", type=click.Choice(_RUN_STATES), help="Only runs that stand like this.")
 @click.option("--user", metavar="NAME", help="Only runs that this user started.")
 @limit_option(20)
@@ -82,7 +82,7 @@ def list_runs(invocation: Invocation, /, *, as_json: bool, **filters: Any) -> No
     workspace = invocation.open_workspace()
     if invocation.script is not None:
         filters["flow"] = filters["flow"] or invocation.script.flow
-    runs = workspace.metadata.runs(filters.pop("flow"), **filters)
+    runs = workspace.metadata.runs(filters.pop("flow"), tags=filters.pop("tag"), **filters)
     if as_json:
         print_json("list-runs", runs=[run_document(row) for row in runs])
     elif runs:

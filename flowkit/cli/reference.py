@@ -70,7 +70,7 @@ def _sections() -> Iterator[str]:
         yield from _options(options)
         if name == "run":
             yield "\nBesides these, every parameter of the flow is an option."
-        yield "\n```sh"
+        yield "\n```text"
         yield from (f"flowkit {example}" for example in made.examples)
         yield "```\n"
         codes = ", ".join(f"{code} ({EXIT_CODES[code]})" for code in sorted({0, 2, *made.exits}))
