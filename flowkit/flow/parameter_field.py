@@ -29,10 +29,8 @@ RESERVED_OPTIONS = frozenset(
         "config",
         "config-value",
         "executor",
-        "from",
         "help",
         "json",
-        "log-limit",
         "max-log-size",
         "max-num-splits",
         "max-workers",
@@ -46,9 +44,6 @@ RESERVED_OPTIONS = frozenset(
         "runner-attribute-file",
         "store",
         "tag",
-        "user",
-        "verbose",
-        "version",
         "with",
     }
 )
