@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from heapq import merge
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -57,27 +58,24 @@ def print_logs(
     no_prefix: bool,
     as_json: bool,
 ) -> None:
-    """Print what a task printed, or what all tasks of a step or a run did, in order of time.
+    """Print what a task printed, or what all tasks of a step or a run did.
 
-    A single task's output is printed as it was; with several, each line says whose it is.
+    A single task's output is printed as it was. With several, lines are in order of time and say
+    whose they are; with `--no-prefix`, one task's output follows the other's.
     """
     workspace = invocation.open_workspace()
     tasks = tasks_of(workspace, find_target(workspace, invocation.absolute(pathspec)))
     streams = {"stdout", "stderr"} if only_stdout == only_stderr else set()
     streams |= {"stdout"} if only_stdout else {"stderr"} if only_stderr else set()
-    said = (one for one in _said(workspace, tasks, attempt) if one[2].stream in streams)
+    logs = [_lines_of(workspace, task, attempt) for task in tasks]
+    bare = not as_json and (no_prefix or bool(invocation.overrides.get("quiet")))
+    # Each task's lines keep their order, even where its clock went back.
+    mixed = chain(*logs) if bare else merge(*logs, key=lambda one: one[2].time_us)
+    said = (one for one in mixed if one[2].stream in streams)
     if as_json:
         print_json("logs", lines=[_document(one) for one in said])
-        return
-    quiet = bool(invocation.overrides.get("quiet"))
-    _print(said, prefix=len(tasks) > 1 and not no_prefix and not quiet, timestamps=timestamps)
-
-
-def _said(workspace: Workspace, tasks: list[TaskRow], number: int | None) -> Iterable[Said]:
-    """Read the logs of many tasks as one, sorted by time; each task's lines keep their order."""
-    return merge(
-        *(_lines_of(workspace, task, number) for task in tasks), key=lambda one: one[2].time_us
-    )
+    else:
+        _print(said, prefix=len(tasks) > 1 and not bare, timestamps=timestamps)
 
 
 def _lines_of(workspace: Workspace, task: TaskRow, number: int | None) -> Iterator[Said]:

@@ -60,7 +60,7 @@ def draw(counts: RunCounts, now: datetime, canvas: Canvas, *, turn: int) -> list
     bars = any(_has_bar(step) for step in shown)
     tallies = max((len(_tally(step)) for step in shown), default=0)
     for step in shown:
-        sign = _sign(step, counts, canvas.glyphs, turn)
+        sign = _sign(step, canvas.glyphs, turn=None if counts.ended else turn)
         name = step.name
         if cell_width(name) > names:
             name = name[: names - 1] + canvas.glyphs.more
@@ -98,12 +98,13 @@ def _window(steps: Sequence[StepCount], room: int) -> tuple[int, Sequence[StepCo
     return first, steps[first : first + room], len(steps) - first - room
 
 
-def _sign(step: StepCount, counts: RunCounts, glyphs: Glyphs, turn: int) -> Piece:
+def _sign(step: StepCount, glyphs: Glyphs, *, turn: int | None) -> Piece:
+    """Choose a step's sign; `turn` is None once the run is over, and nothing spins."""
     if step.failed:
         return glyphs.failed, "red"
     if step.is_over:
         return glyphs.done, _SETTLED
-    if step.is_begun and counts.ended is None:
+    if step.is_begun and turn is not None:
         return glyphs.spinner[turn % len(glyphs.spinner)], "cyan"
     return glyphs.waiting, "dim"
 

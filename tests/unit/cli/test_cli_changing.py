@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from flowkit.values import TaskKey
 
 Call = Callable[..., Any]
 
@@ -55,8 +54,6 @@ def test_nothing_is_deleted_when_one_of_the_runs_is_missing(call: Call, good: An
 
 
 def test_a_running_run_is_not_deleted(call: Call, tell: Any, workspace: Any) -> None:
-    from datetime import UTC, datetime
-
     story = tell(20)
     workspace.metadata.heartbeat(story.run, datetime.now(UTC))
     said = call("run", "delete", "Train/20", "--yes")
@@ -155,6 +152,6 @@ def test_settings_say_where_each_value_came_from(call: Call, home: Path, tmp_pat
     assert "cores" in call("settings", "--explain").out.lower()
 
 
-def test_a_tag_of_a_run_that_is_indexed_only_is_an_error(call: Call, good: Any) -> None:
+def test_an_empty_tag_is_refused(call: Call, good: Any) -> None:
     assert call("tag", "add", "Train/12", "").code == 2
-    assert call("list", "tasks", f"Train/12/{TaskKey('fit').step}").code == 0
+    assert call("tag", "list", "Train/12", "--json").json["tags"] == ["nightly"]
