@@ -320,7 +320,9 @@ class DirectoryStorage(Storage):
             try:
                 return act()
             except FileNotFoundError:
-                self._make_folder(os.path.dirname(path))
+                # Deletions remove empty folders, and may do so again at any moment.
+                with suppress(FileNotFoundError):
+                    self._make_folder(os.path.dirname(path))
         return act()
 
     def _make_folder(self, folder: str) -> None:
@@ -331,14 +333,15 @@ class DirectoryStorage(Storage):
         self._make_folder(parent)
         with suppress(FileExistsError):
             os.mkdir(folder)
-        if not os.path.lexists(folder) or os.path.isdir(folder):
-            self._sync_folder(parent)
-        else:
+        if os.path.isfile(folder):
             raise NotADirectoryError(errno.ENOTDIR, "not a directory", folder)
+        self._sync_folder(parent)
 
     def _sync_folder(self, folder: str) -> None:
-        """Make the names in a folder durable."""
-        if self._sync:
+        """Make the names in a folder durable; one that is gone again needs nothing."""
+        if not self._sync:
+            return
+        with suppress(FileNotFoundError):
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fsync(descriptor)

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,11 @@ def in_processes(act: Callable[[int], object]) -> list[object]:
 
     def run(number: int) -> None:
         barrier.wait(timeout=60)
-        results.put((number, act(number)))
+        try:
+            results.put((number, act(number)))
+        except Exception:
+            results.put((number, traceback.format_exc()))
+            raise
 
     processes = [FORK.Process(target=run, args=(number,)) for number in range(PROCESSES)]
     for process in processes:
@@ -32,7 +37,7 @@ def in_processes(act: Callable[[int], object]) -> list[object]:
     found = dict(results.get() for _ in processes)
     for process in processes:
         process.join()
-        assert process.exitcode == 0
+    assert [process.exitcode for process in processes] == [0] * PROCESSES, found
     return [found[number] for number in range(PROCESSES)]
 
 
@@ -78,7 +83,10 @@ def test_no_swap_of_many_processes_is_lost(storage: DirectoryStorage) -> None:
     assert storage.read("counter") == b"%d" % (25 * PROCESSES)
 
 
-def test_creating_and_deleting_side_by_side_never_fails(storage: DirectoryStorage) -> None:
+@pytest.mark.parametrize("sync", [True, False], ids=["synced", "unsynced"])
+def test_creating_and_deleting_side_by_side_never_fails(root: Path, sync: bool) -> None:
+    storage = DirectoryStorage(root, sync=sync)
+
     def churn(number: int) -> int:
         changes = 0
         for turn in range(200):
