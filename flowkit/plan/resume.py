@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from flowkit.errors import NotFound
 from flowkit.graph import FlowDescription, Graph, Node
 from flowkit.values import Outcome, TaskKey
+
+CODE_CHANGED = "code changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +18,22 @@ class ResumePlan:
 
     `reusable` is what `RunStarted` takes: it may hold tasks behind one that runs anew, which the
     scheduler does not clone. `reasons` names the steps that run anew for a reason of their own,
-    in topological order; what follows them runs anew as far as it depends on them.
+    in topological order; what follows them runs anew as far as it depends on them. `mended` names
+    the steps whose code changed after some of their tasks had failed: the others' results hold.
     """
 
     reusable: Mapping[TaskKey, Outcome]
     reasons: Mapping[str, str]
+    mended: tuple[str, ...] = ()
 
 
 def reusable(
     old: FlowDescription,
     new: FlowDescription,
     finished: Mapping[TaskKey, Outcome],
+    *,
     from_step: str | None = None,
+    unfinished: Collection[str] = (),
 ) -> ResumePlan:
     """Compare a flow with the one that an earlier run ran, and say what holds.
 
@@ -36,6 +42,8 @@ def reusable(
         new: the flow as it is now.
         finished: the tasks of the earlier run that succeeded, its own clones among them.
         from_step: the step that runs anew with all that comes after it, whatever has changed.
+        unfinished: the steps of which a task failed or was cut off. Their code changes because
+            somebody mends it, and a thousand results must not be lost over the one that failed.
 
     Raises:
         NotFound: `from_step` is no step of the flow; a UsageError.
@@ -45,9 +53,16 @@ def reusable(
         raise _unknown(from_step, graph)
     behind = graph.descendants(from_step) if from_step is not None else frozenset()
     before = {node.name: node for node in old.nodes}
+    ran = {key.step for key in finished}
     reasons: dict[str, str] = {}
+    mended: list[str] = []
     for step in graph:
         reason = _change(before.get(step), graph[step])
+        if reason == CODE_CHANGED and step not in ran:
+            reason = None
+        elif reason == CODE_CHANGED and step in unfinished:
+            reason = None
+            mended.append(step)
         if step == from_step:
             reason = "named on the command line"
         elif step in behind:
@@ -59,7 +74,7 @@ def reusable(
         for key, outcome in finished.items()
         if key.step in graph and key.step not in reasons
     }
-    return ResumePlan(held, reasons)
+    return ResumePlan(held, reasons, tuple(step for step in mended if step not in reasons))
 
 
 def _change(old: Node | None, new: Node) -> str | None:
@@ -67,7 +82,7 @@ def _change(old: Node | None, new: Node) -> str | None:
     if old is None:
         return "new step"
     if old.code != new.code:
-        return "code changed"
+        return CODE_CHANGED
     if _way(old) != _way(new):
         return "hands over differently"
     return None

@@ -47,7 +47,10 @@ def clones_of(
     """
     finished = workspace.metadata.finished(origin.run)
     outcomes = {key: clone.outcome for key, clone in finished.items()}
-    plan = reusable(origin.description, new, outcomes, step)
+    cut_off = [
+        row.step for row in workspace.metadata.steps(origin.run) if row.succeeded < row.total
+    ]
+    plan = reusable(origin.description, new, outcomes, from_step=step, unfinished=cut_off)
     return {key: finished[key] for key in plan.reusable}, plan
 
 

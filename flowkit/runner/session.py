@@ -119,6 +119,14 @@ class FlowSession:
         clones, plan = clones_of(self.workspace, earlier, self.description, step)
         for name, reason in plan.reasons.items():
             listener(Noticed(f"step `{name}` runs anew: {reason}"))
+        for name in plan.mended:
+            again = f"flowkit resume {os.path.relpath(self.description.file)} {name}"
+            listener(
+                Noticed(
+                    f"step `{name}` changed; its tasks that succeeded before are kept "
+                    f"(`{again}` runs them anew)"
+                )
+            )
         parameters = self._host.rebind(self._address, earlier.parameters)
         record = self._record(options, parameters, origin=earlier.run)
         return self._drive(options, listener, record, clones)

@@ -79,6 +79,33 @@ def test_a_step_that_changed_runs_anew(change: dict[str, object], reason: str) -
     assert plan.reusable.items() <= FINISHED.items()
 
 
+def test_mending_a_step_loses_none_of_its_tasks_that_succeeded() -> None:
+    old = changed(OLD, leave=replace(Graph(OLD)["leave"], code="before"))
+    plan = reusable(old, OLD, FINISHED, unfinished=["leave"])
+    assert plan.reusable == FINISHED
+    assert plan.reasons == {}
+    assert plan.mended == ("leave",)
+
+
+def test_mending_a_step_of_which_nothing_succeeded_is_not_worth_telling() -> None:
+    old = changed(OLD, leave=replace(Graph(OLD)["leave"], code="before"))
+    finished = {key: outcome for key, outcome in FINISHED.items() if key.step != "leave"}
+    plan = reusable(old, OLD, finished, unfinished=["leave"])
+    assert (plan.reusable, plan.reasons, plan.mended) == (finished, {}, ())
+
+
+def test_a_mended_step_that_is_named_runs_anew() -> None:
+    old = changed(OLD, turn=replace(Graph(OLD)["turn"], code="before"))
+    plan = reusable(old, OLD, FINISHED, from_step="turn", unfinished=["turn"])
+    assert plan.mended == ()
+    assert "turn" in plan.reasons
+
+
+def test_a_step_that_hands_over_differently_runs_anew_even_if_it_was_cut_off() -> None:
+    old = changed(OLD, leave=replace(Graph(OLD)["leave"], targets=("elsewhere",)))
+    assert "leave" in reusable(old, OLD, FINISHED, unfinished=["leave"]).reasons
+
+
 def test_a_new_step_runs_and_tasks_of_one_that_is_gone_are_left_out() -> None:
     node = describe_node
     renamed = changed(
