@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from flowkit import wire
@@ -19,12 +19,33 @@ _HEAD_BYTES: Final = 32
 _ALIGNMENT: Final = 64
 
 
-@dataclass(frozen=True, slots=True)
 class OpenManifest:
-    """A manifest whose parts all name their digest, and its pack."""
+    """A manifest as it was read, with its pack. Parts of its own get its digest when asked for."""
 
-    manifest: Manifest
-    pack: memoryview
+    def __init__(self, digest: Digest, manifest: Manifest, pack: memoryview) -> None:
+        self.pack = pack
+        self._digest = digest
+        self._manifest = manifest
+
+    @cached_property
+    def resolved(self) -> Manifest:
+        """The manifest; all its parts name their digest."""
+        entries = self._manifest.artifacts.items()
+        return Manifest(
+            artifacts={name: _resolve(entry, self._digest) for name, entry in entries},
+            items=tuple(_resolve(entry, self._digest) for entry in self._manifest.items),
+            items_per_block=self._manifest.items_per_block,
+        )
+
+    def find_item(self, index: int) -> tuple[ArtifactEntry, int] | None:
+        """Return the block that holds an element of the foreach, and its place in there.
+
+        A child of a wide foreach asks for one of hundreds of blocks.
+        """
+        block, at = divmod(index, self._manifest.items_per_block or 1)
+        if index < 0 or block >= len(self._manifest.items):
+            return None
+        return _resolve(self._manifest.items[block], self._digest), at
 
 
 def encode_manifest(manifest: Manifest, pack: Iterable[bytes]) -> list[bytes]:
@@ -43,12 +64,7 @@ def decode_manifest(digest: Digest, data: memoryview) -> OpenManifest:
     end = _HEAD_BYTES + int(head[1])
     manifest = wire.decode(Manifest, data[_HEAD_BYTES:end], name=name)
     pack = data[end + -end % _ALIGNMENT :]
-    resolved = Manifest(
-        artifacts={key: _resolve(entry, digest) for key, entry in manifest.artifacts.items()},
-        items=tuple(_resolve(entry, digest) for entry in manifest.items),
-        items_per_block=manifest.items_per_block,
-    )
-    return OpenManifest(resolved, pack)
+    return OpenManifest(digest, manifest, pack)
 
 
 def _resolve(entry: ArtifactEntry, digest: Digest) -> ArtifactEntry:

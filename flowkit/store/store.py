@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from threading import Lock
 from typing import Final
 
@@ -65,7 +64,7 @@ class Store(RunRecords):
 
     def manifest(self, digest: Digest) -> Manifest:
         """Return a manifest whose parts all name their digest. Raises KeyMissing, Corrupt."""
-        return self._open_manifest(digest).manifest
+        return self._open_manifest(digest).resolved
 
     def load(self, entry: ArtifactEntry) -> object:
         """Return the value of an artifact of a committed manifest.
@@ -85,6 +84,19 @@ class Store(RunRecords):
                 f"an artifact of type `{entry.type_name}` cannot be loaded: {error}",
                 hint="load it where the code that made it can be imported",
             ) from error
+
+    def load_element(self, manifest: Digest, index: int) -> object:
+        """Return element `index` of the foreach that a manifest's task fanned out over.
+
+        Raises:
+            IndexError: there is no such element.
+            KeyMissing, Corrupt, StoreError: as `load` does.
+        """
+        found = self._open_manifest(manifest).find_item(index)
+        items = self.load(found[0]) if found else ()
+        if not isinstance(items, list) or not found or found[1] >= len(items):
+            raise IndexError(f"the foreach has no element {index}")
+        return items[found[1]]
 
     def write_manifest(self, *, base: Manifest | None = None) -> ManifestWriter:
         """Start a manifest. Artifacts of `base` are compared with those of the same name."""
@@ -122,16 +134,5 @@ class Store(RunRecords):
 
 
 def element(store: Store, manifest: Digest, index: int) -> object:
-    """Return element `index` of the foreach that a manifest's task fanned out over.
-
-    Raises:
-        IndexError: there is no such element.
-        StoreError: as `Store.load` does.
-    """
-    opened = store.manifest(manifest)
-    block, at = divmod(index, opened.items_per_block or 1)
-    if index < 0 or block >= len(opened.items):
-        raise IndexError(f"the foreach has no element {index}")
-    items = store.load(opened.items[block])
-    assert isinstance(items, Sequence)
-    return items[at]
+    """Return what `Store.load_element` does."""
+    return store.load_element(manifest, index)
