@@ -185,7 +185,7 @@ class AnyRun(RuleBasedStateMachine):
         amounts=st.sampled_from([(None, None, None), (2.0, 8000, 1), (4.0, None, 1)]),
         patience=st.integers(0, 2),
         grace_s=st.sampled_from([0.0, 2.0]),
-        temper=st.sampled_from(["calm", "calm", "fails", "cancelled"]),
+        temper=st.sampled_from(["calm", "fails", "cancelled"]),
         data=st.data(),
     )
     def begin(
@@ -492,6 +492,12 @@ class AnyRun(RuleBasedStateMachine):
         if self.next_after(task, report) or self.temper != "calm":
             self.fail(key, report)
 
+    @precondition(lambda self: self.running and self.temper == "fails")
+    @rule(data=st.data())
+    def a_task_fails_for_good(self, data: st.DataObject) -> None:
+        key = data.draw(st.sampled_from(sorted(self.running)))
+        self.fail(key, TaskFailed(self.running[key].attempt, retryable=False))
+
     @precondition(lambda self: self.survivable())
     @rule(data=st.data(), forbids=st.booleans())
     def a_task_dies_and_is_tried_again(self, data: st.DataObject, forbids: bool) -> None:
@@ -540,11 +546,13 @@ class AnyRun(RuleBasedStateMachine):
     @precondition(lambda self: self.temper == "cancelled" and self.finish is None)
     @rule()
     def the_run_is_cancelled(self) -> None:
-        if not self.cancelled:
-            self.cancelled = True
-            self.stops_s.clear()
-            self.upcoming = {k: one for k, one in self.upcoming.items() if k in self.running}
-            self.tell(CancelRequested())
+        if self.cancelled:
+            self.change_nothing(CancelRequested())
+            return
+        self.cancelled = True
+        self.stops_s.clear()
+        self.upcoming = {k: one for k, one in self.upcoming.items() if k in self.running}
+        self.tell(CancelRequested())
 
     @rule(data=st.data())
     def a_report_comes_again(self, data: st.DataObject) -> None:

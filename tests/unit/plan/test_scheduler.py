@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from collections import deque
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 from math import inf
+from types import FrameType
 
 import pytest
 
@@ -154,10 +156,10 @@ class TestShapes:
         body = play.started("body/2")
         assert (body.inputs, body.input_steps) == (fed("start/0"), ("start",))
         assert body.frames == (frame,)
-        for name in ("body/2", "body/0", "body/1", "tail/2", "tail/1"):
+        for name in ("body/2", "body/0", "body/1", "tail/2", "tail/0"):
             assert "join/0" not in play.succeed(name)
         assert play.started("tail/2").frames == (frame,)
-        assert play.succeed("tail/0") == ["join/0"]
+        assert play.succeed("tail/1") == ["join/0"]
         join = play.started("join/0")
         assert (join.inputs, join.input_steps) == (fed("tail/0", "tail/1", "tail/2"), ("tail",))
         assert (join.frames, join.joined) == ((), replace(frame, index=0))
@@ -369,6 +371,12 @@ class TestFailures:
         assert play.fail("b/0") == ["failed b/0"]
         assert play.scheduler.next_deadline_s is None
 
+    def test_an_attempt_that_fails_after_another_task_has_is_not_waited_for(self) -> None:
+        play = Play(with_policies(SHAPES["split"], a=Policies(retry=Retry(1, 60))))
+        play.succeed("start/0")
+        assert play.fail("b/0") == []
+        assert play.fail("a/0") == ["failed b/0"]
+
 
 class TestCancelling:
     def test_all_that_runs_is_stopped_once_and_nothing_starts(self) -> None:
@@ -461,6 +469,13 @@ class TestTime:
         assert play.tell(ClockTicked(95.0)) == ["stop start/0: timeout"]
         assert isinstance(play.commands[-1], StopTask)
         assert play.commands[-1].attempt.number == 1
+
+    def test_a_limit_ends_with_its_attempt(self) -> None:
+        play = Play(with_policies(SHAPES["linear"], start=Policies(timeout=Timeout(60))))
+        play.tell(ClockTicked(0.0))
+        play.succeed("start/0")
+        assert play.scheduler.next_deadline_s is None
+        assert play.tell(ClockTicked(1e9)) == []
 
     def test_the_earlier_of_a_retry_and_a_timeout_comes_first(self) -> None:
         policies = {"a": Policies(retry=Retry(1, 8)), "b": Policies(timeout=Timeout(6))}
@@ -632,6 +647,27 @@ def test_a_wide_foreach_takes_less_than_a_hundred_bytes_a_task() -> None:
     finally:
         tracemalloc.stop()
     assert peak_bytes < 100 * width
+
+
+def calls_of(width: int) -> int:
+    """Count the function calls, Python's and C's, of running a foreach."""
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        run_foreach(width)
+    finally:
+        sys.setprofile(None)
+    return calls
+
+
+def test_work_grows_with_the_number_of_tasks_and_no_faster() -> None:
+    few, some, many = calls_of(100), calls_of(600), calls_of(1100)
+    assert many - some == pytest.approx(some - few, rel=0.01)
 
 
 def test_opening_a_fan_costs_the_same_whatever_its_width() -> None:
