@@ -49,3 +49,37 @@ def test_a_killed_writer_leaves_whole_files_or_none(tmp_path: Path, name: str, w
         assert not list((root / ".temporary").glob("*"))
         assert store.get(store.put(b"works still")) == b"works still"
     assert killed
+
+
+TRACED = """
+import os, sys
+from flowkit.store import Store
+from flowkit.values import Attempt, RunId, TaskKey
+store = Store.open(sys.argv[1], sync=sys.argv[2] == "synced")
+store.create_log(RunId("Flow", "1"), Attempt(TaskKey("start"), 0), b"the folders are there now")
+for name in ("writev", "fsync", "link", "unlink"):
+    def traced(*args, name=name, real=getattr(os, name)):
+        print(name)
+        return real(*args)
+    setattr(os, name, traced)
+store.create_log(RunId("Flow", "1"), Attempt(TaskKey("start"), 1), b"x")
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "calls"),
+    [
+        ("synced", ["writev", "fsync", "link", "fsync", "unlink"]),
+        ("unsynced", ["writev", "link", "unlink"]),
+    ],
+)
+def test_bytes_are_on_the_disk_before_their_name_is(
+    tmp_path: Path, how: str, calls: list[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TRACED, str(tmp_path / "store"), how],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.split() == calls
