@@ -28,8 +28,8 @@ MEMORY = ":memory:"
 WAIT_S = 60.0
 """How long a writer waits for the others before it gives up."""
 
-# A connection inherited through fork is never closed here: closing it would drop locks and the
-# log that still belong to the parent. Keeping it referenced keeps the collector away from it.
+# SQLite allows no use of a connection that came through a fork, and closing it is a use. Keeping
+# it referenced keeps the collector, which would close it, away.
 _inherited: list[Connection] = []
 
 

@@ -19,6 +19,7 @@ from flowkit.client import (
     open_workspace,
 )
 from flowkit.errors import Corrupt, NotFound
+from flowkit.graph import FlowDescription, Kind, Node, Place
 from flowkit.records import Clone
 from flowkit.store import Store, open_storage
 from flowkit.values import Attempt, Failure, TaskKey
@@ -321,3 +322,39 @@ def test_a_switch_leads_only_to_the_step_it_chose(begin: Begin) -> None:
     assert kin("Train/1/again/0") == (["pick/0"], ["skip/0"])
     assert kin("Train/1/skip/0") == (["again/0"], ["end/0"])
     assert kin("Train/1/end/0") == (["skip/0"], [])
+
+
+def node(name: str, kind: Kind, *targets: str, is_join: bool = False) -> Node:
+    return Node(name=name, kind=kind, place=Place("flow.py", 1), targets=targets, is_join=is_join)
+
+
+def test_inside_a_foreach_tasks_follow_those_of_their_own_element(begin: Begin) -> None:
+    description = FlowDescription(
+        name="Train",
+        file="flow.py",
+        start="start",
+        end="end",
+        nodes=(
+            node("start", Kind.FOREACH, "load"),
+            node("load", Kind.FOREACH, "fit"),
+            node("fit", Kind.LINEAR, "score"),
+            node("score", Kind.LINEAR, "pick"),
+            node("pick", Kind.LINEAR, "end", is_join=True),
+            node("end", Kind.END, is_join=True),
+        ),
+    )
+    writer = begin(1, description=description)
+    writer.succeed(TaskKey("start"))
+    for outer in (1, 11):
+        writer.succeed(TaskKey("load", (outer,)))
+        for inner in range(2):
+            writer.succeed(TaskKey("fit", (outer, inner)))
+            writer.succeed(TaskKey("score", (outer, inner)))
+        writer.succeed(TaskKey("pick", (outer,)))
+    writer.succeed(TaskKey("end"))
+
+    assert kin("Train/1/load/1") == (["start/0"], ["fit/1.0", "fit/1.1"])
+    assert kin("Train/1/fit/1.1") == (["load/1"], ["score/1.1"])
+    assert kin("Train/1/score/11.0") == (["fit/11.0"], ["pick/11"])
+    assert kin("Train/1/pick/1") == (["score/1.0", "score/1.1"], ["end/0"])
+    assert kin("Train/1/end/0") == (["pick/1", "pick/11"], [])

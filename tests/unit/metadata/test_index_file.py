@@ -147,6 +147,45 @@ def test_a_batch_is_written_whole_or_not_at_all(index: Metadata, success: Result
     assert len(index.tasks(RUN)) == 1
 
 
+def test_a_run_is_written_whole_or_not_at_all(index: Metadata, record: Make) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        index.record_run(record(1, tags=("half \ud83d",)))
+    assert index.run(RUN) is None
+    index.record_run(record(1))
+    assert index.run(RUN) is not None
+
+
+OPENER = """
+import sys
+from datetime import UTC, datetime
+from flowkit.metadata import Metadata
+from flowkit.values import RunId
+sys.stdin.readline()
+for number in range(150):
+    index = Metadata.open(f"{sys.argv[1]}/{number // 5}.db")
+    index.heartbeat(RunId("Train", sys.argv[2]), datetime.now(UTC))
+    index.close()
+"""
+
+
+def test_processes_may_open_and_close_new_indexes_together(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, str(tmp_path), str(opener)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=SOURCES,
+        )
+        for opener in range(8)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    assert [process.communicate()[1] for process in processes] == [""] * 8
+
+
 def test_what_was_written_is_there_when_opened_again(index_path: str, record: Make) -> None:
     index = Metadata.open(index_path)
     index.record_run(record(1))
