@@ -83,8 +83,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         except FlowkitError as error:
             yield Finding(name, error.message, error.hint or "run it again with `--debug`")
         except OSError as error:
-            hint = f"see that you may use `{error.filename or settings.home}`"
-            yield Finding(name, error.strerror or str(error), hint)
+            detail = f"{settings.home} cannot be used: {error.strerror}"
+            yield Finding(name, detail, "set `home` to a folder that you may write to")
 
 
 def _python(settings: Settings) -> Finding:

@@ -155,3 +155,10 @@ def test_settings_say_where_each_value_came_from(call: Call, home: Path, tmp_pat
 def test_an_empty_tag_is_refused(call: Call, good: Any) -> None:
     assert call("tag", "add", "Train/12", "").code == 2
     assert call("tag", "list", "Train/12", "--json").json["tags"] == ["nightly"]
+
+
+def test_doctor_says_what_to_do_about_a_home_that_cannot_be_made(call: Call) -> None:
+    said = call("--home", "/proc/nowhere", "doctor", "--json")
+    assert said.code == 4
+    problems = {check["name"]: check["hint"] for check in said.json["checks"] if not check["ok"]}
+    assert "`home`" in problems["home"]
