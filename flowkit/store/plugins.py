@@ -23,12 +23,12 @@ def load_plugin(group: str, name: str, *, known: Sequence[str]) -> object | None
     return None
 
 
-def load_plugins(group: str, *, known: Sequence[str]) -> list[object]:
-    """Return what all entry points of a group name, sorted by name. Raises PluginBroken."""
+def load_plugins(group: str, *, known: Sequence[str]) -> dict[str, object]:
+    """Return what all entry points of a group name, by name, sorted. Raises PluginBroken."""
     from importlib.metadata import entry_points
 
     points = sorted(entry_points(group=group), key=lambda point: point.name)
-    return [_load(point, known) for point in points]
+    return {point.name: _load(point, known) for point in points}
 
 
 def _load(point: EntryPoint, known: Sequence[str]) -> object:

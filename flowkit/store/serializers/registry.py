@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
-from flowkit.errors import StoreError
+from flowkit.errors import PluginBroken, StoreError
 from flowkit.ports import Serializer
 from flowkit.store.plugins import load_plugin, load_plugins
 from flowkit.store.serializers.pickles import PickleSerializer
@@ -75,14 +75,19 @@ def get_serializer(tag: str) -> Serializer:
             f"an artifact was saved with serializer `{tag}`, which is not installed here",
             hint=f"install the package that provides `{tag}` in `{PLUGINS}`",
         )
-    return _instance(plugin)
+    return _instance(tag, plugin)
 
 
 @cache
 def _plugins() -> tuple[Serializer, ...]:
-    return tuple(map(_instance, load_plugins(PLUGINS, known=tuple(BUILT_IN))))
+    plugins = load_plugins(PLUGINS, known=tuple(BUILT_IN))
+    return tuple(_instance(tag, plugin) for tag, plugin in plugins.items())
 
 
-def _instance(plugin: object) -> Serializer:
-    serializer: Serializer = plugin() if isinstance(plugin, type) else plugin  # type: ignore[assignment]
-    return serializer
+def _instance(tag: str, plugin: object) -> Serializer:
+    serializer: Any = plugin() if isinstance(plugin, type) else plugin
+    if getattr(serializer, "tag", None) != tag:
+        # What it saved could not be found again: a tag is looked up by the entry point's name.
+        raise PluginBroken(name=tag, cause="its `tag` is not this name", known=tuple(BUILT_IN))
+    found: Serializer = serializer
+    return found
