@@ -243,13 +243,14 @@ class DirectoryStorage(Storage):
         return True
 
     def clean(self, *, older_than_s: float) -> int:
-        """Remove temporary files that nobody has written to for `older_than_s` seconds."""
+        """Remove temporary files that nobody has changed for `older_than_s` seconds."""
         folder = os.path.join(self._root, _TEMPORARY)
         removed = 0
         with _translated(_TEMPORARY), suppress(FileNotFoundError):
             for entry in os.scandir(folder):
                 with suppress(FileNotFoundError):  # its writer is done with it
-                    if self._now() - entry.stat().st_mtime >= older_than_s:
+                    # Not by mtime: that of a sealed file that is about to get its name is old.
+                    if self._now() - entry.stat().st_ctime >= older_than_s:
                         os.unlink(entry.path)
                         removed += 1
         return removed

@@ -128,14 +128,15 @@ def test_old_keys_are_deleted_and_young_ones_are_not(root: Path) -> None:
 
 
 def test_leftovers_of_dead_writers_are_removed_when_old(root: Path) -> None:
-    storage = DirectoryStorage(root)
-    storage.create("k", b"x")
     leftover = root / ".temporary" / "0123"
+    later = DirectoryStorage(root, now=lambda: os.stat(leftover).st_ctime + 100)
+    later.create("k", b"x")
     leftover.write_bytes(b"half of somethi")
-    assert list(storage.list("")) == ["k"]
-    assert storage.clean(older_than_s=3600) == 0
+    # As that of a file that was sealed, and is about to get its name.
     os.utime(leftover, (0, 0))
-    assert storage.clean(older_than_s=3600) == 1
+    assert list(later.list("")) == ["k"]
+    assert later.clean(older_than_s=101) == 0
+    assert later.clean(older_than_s=99) == 1
     assert not leftover.exists()
 
 

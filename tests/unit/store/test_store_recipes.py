@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from blake3 import blake3
 
 from flowkit.errors import Corrupt
 from flowkit.store import Store, collect, verify_store
@@ -133,6 +134,48 @@ def test_what_does_not_resemble_its_base_is_stored_plain(
     changed, _ = save(store, value, manifest)
     assert key_of(large_part(changed)) in set(storage.list("objects"))
     assert not any(key.endswith(".recipe") for key in storage.list("objects"))
+
+
+@pytest.mark.parametrize(("percent", "is_recipe"), [(40, False), (60, True)])
+def test_a_recipe_must_save_half(
+    store: Store, storage: MemoryStorage, percent: int, is_recipe: bool
+) -> None:
+    base = noise(4 * MEGABYTE)
+    manifest, _ = save(store, base)
+    known = len(base) * percent // 100
+    value = np.concatenate([base[:known], noise(len(base) - known, seed=4)])
+    changed, _ = save(store, value, manifest)
+    suffix = ".recipe" if is_recipe else ""
+    assert key_of(large_part(changed), suffix) in set(storage.list("objects"))
+
+
+@pytest.mark.parametrize(
+    "extents",
+    [
+        [(0, 2 * MEGABYTE - 1), (0, 1)],
+        [(0, 2 * MEGABYTE + 5), (0, -5)],
+        [(1, 2 * MEGABYTE)],
+        [(0, 5)],
+        [],
+        [(at, 1) for at in range(2 * MEGABYTE // 1000)],
+    ],
+)
+def test_a_recipe_that_makes_other_bytes_is_noticed(
+    store: Store, storage: MemoryStorage, extents: list[tuple[int, int]]
+) -> None:
+    manifest, _ = save(store, noise(2 * MEGABYTE))
+    plain, wanted = large_part(manifest), Digest(blake3(b"wanted").digest())
+    lines = ",".join(
+        f'{{"digest":"{plain.hex()}","offset":{offset},"length":{length}}}'
+        for offset, length in extents
+    )
+    body = f'{{"extents":[{lines}],"size_bytes":{2 * MEGABYTE}}}'.encode()
+    proof = blake3(b"flowkit recipe 1\n" + body).hexdigest().encode()
+    storage.create(key_of(wanted, ".recipe"), b"flowkit recipe 1 " + proof + b"\n" + body)
+    with pytest.raises(Corrupt) as caught:
+        store.get(wanted)
+    assert caught.value.key == key_of(wanted, ".recipe")
+    assert [damage.key for damage in verify_store(store)] == [key_of(wanted, ".recipe")]
 
 
 def test_a_missing_base_is_no_base(store: Store, storage: MemoryStorage) -> None:
