@@ -161,23 +161,25 @@ def _read_attempts(
 
 
 def _attempt_row(run: RunId, row: tuple[Any, ...], is_lost: bool) -> AttemptRow:
-    manifest, failure, caught, origin = row[6], row[9], row[10], row[11]
+    step, place, number, status, started_at, finished_at = row[:6]
+    manifest, width, choice, failure, caught, origin, host, pid, cpu_s, peak = row[6:]
+    outcome = None
+    if manifest is not None:
+        outcome = Outcome(manifest=Digest.parse(manifest), width=width, choice=choice)
     return AttemptRow(
         run=run,
-        attempt=Attempt(key_at(row[0], row[1]), row[2]),
-        status="lost" if is_lost and row[3] == "running" else row[3],
-        started_at=None if row[4] is None else time_of(row[4]),
-        finished_at=None if row[5] is None else time_of(row[5]),
-        outcome=Outcome(manifest=Digest.parse(manifest), width=row[7], choice=row[8])
-        if manifest
-        else None,
+        attempt=Attempt(key_at(step, place), number),
+        status="lost" if is_lost and status == "running" else status,
+        started_at=None if started_at is None else time_of(started_at),
+        finished_at=None if finished_at is None else time_of(finished_at),
+        outcome=outcome,
         failure=decode(Failure, failure.encode(), name="failure") if failure else None,
         caught=decode(Failure, caught.encode(), name="caught") if caught else None,
         origin=run_named(origin) if origin else None,
-        host=row[12],
-        pid=row[13],
-        cpu_s=row[14],
-        peak_memory_bytes=row[15],
+        host=host,
+        pid=pid,
+        cpu_s=cpu_s,
+        peak_memory_bytes=peak,
     )
 
 
