@@ -66,9 +66,19 @@ def digest_in(key: str) -> Digest | None:
     return digest if raw_key(digest) == key.partition(".")[0] else None
 
 
+def is_flow_name(name: str) -> bool:
+    """Say whether a flow, or a step, can have this name."""
+    return name.isidentifier()
+
+
+def is_run_id(text: str) -> bool:
+    """Say whether a run can have this id."""
+    return _RUN_ID.fullmatch(text) is not None
+
+
 def flow_folder(flow: str, *, under: str = RUNS) -> str:
     """Return the folder of a flow's runs. Raises UsageError for what is no flow's name."""
-    if not flow.isidentifier():
+    if not is_flow_name(flow):
         raise UsageError(
             f"`{flow}` is not the name of a flow", hint="use the name of the flow's class"
         )
@@ -77,7 +87,7 @@ def flow_folder(flow: str, *, under: str = RUNS) -> str:
 
 def run_folder(run: RunId, *, under: str = RUNS) -> str:
     """Return the folder of a run's records. Raises UsageError for what is no run id."""
-    if not _RUN_ID.fullmatch(run.id):
+    if not is_run_id(run.id):
         raise UsageError(
             f"`{run.id}` is not a run id", hint="use letters, digits, `_`, `.` and `-`"
         )
@@ -87,7 +97,7 @@ def run_folder(run: RunId, *, under: str = RUNS) -> str:
 def attempt_key(run: RunId, attempt: Attempt, *, kind: str, suffix: str) -> str:
     """Return the key of something about an attempt, such as its result."""
     key = attempt.key
-    if not key.step.isidentifier():
+    if not is_flow_name(key.step):
         raise UsageError(
             f"`{key.step}` is not the name of a step", hint="use the name of the step's method"
         )

@@ -19,6 +19,8 @@ from flowkit.store.keys import (
     attempt_key,
     check_key,
     flow_folder,
+    is_flow_name,
+    is_run_id,
     run_folder,
 )
 from flowkit.values import Attempt, RunId, TaskResult
@@ -57,10 +59,11 @@ class RunRecords:
     def run_ids(self, flow: str | None = None) -> Iterator[RunId]:
         """Yield the runs of a flow, or of all flows by name; numbered ones first, in order."""
         storage = self._gate.reading
-        flows = storage.folders(RUNS) if flow is None else [flow]
+        flows = filter(is_flow_name, storage.folders(RUNS)) if flow is None else [flow]
         for name in flows:
             deleted = set(_names(storage.list(flow_folder(name, under=DELETED))))
-            ids = [one for one in storage.folders(flow_folder(name)) if one not in deleted]
+            folders = filter(is_run_id, storage.folders(flow_folder(name)))
+            ids = [one for one in folders if one not in deleted]
             yield from (RunId(name, one) for one in sorted(ids, key=_by_number))
 
     def next_run_number(self, flow: str) -> int:

@@ -286,6 +286,23 @@ def test_a_record_under_the_wrong_key_is_noticed(
         read(store, other)
 
 
+def test_a_record_of_another_kind_is_noticed(store: Store) -> None:
+    fill(store)
+    (key,) = store.storage.list(f"runs/{RUN}/logs")
+    store.storage.delete(key)
+    store.storage.create(key, store.storage.read(f"runs/{RUN}/end.json"))
+    with pytest.raises(Corrupt) as caught:
+        store.log(RUN, Attempt(KEYS[1]))
+    assert caught.value.key == key
+
+
+def test_foreign_folders_are_no_runs(store: Store) -> None:
+    fill(store)
+    for key in ("runs/not a flow/1/x", "runs/Flow/not a run/x", "runs/file"):
+        store.storage.create(key, b"x")
+    assert list(store.run_ids()) == [RUN]
+
+
 def test_damaged_results_can_be_skipped(store: Store) -> None:
     fill(store)
     key = f"runs/{RUN}/results/start/0-0.json"
