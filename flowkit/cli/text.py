@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
-from flowkit.values import TaskKey
+if TYPE_CHECKING:
+    from flowkit.values import TaskKey
 
 _SIZES = ("kB", "MB", "GB", "TB", "PB")
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -72,6 +74,7 @@ def utc_time(moment: datetime | None) -> str | None:
 def task_label(key: TaskKey) -> str:
     """Name a task in few letters.
 
+    >>> from flowkit.values import TaskKey
     >>> task_label(TaskKey("start")), task_label(TaskKey("train", (3, 1)))
     ('start', 'train[3.1]')
     """
