@@ -27,12 +27,16 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A line, or the start of one, that an attempt wrote. `time_s`: Unix time in seconds."""
+    """A line that an attempt wrote, without its newline. `time_s`: Unix time in seconds.
+
+    `ended` False: no newline came; more of the line may follow, or the attempt ended.
+    """
 
     attempt: Attempt
     stream: Literal["stdout", "stderr"]
     time_s: float
     text: bytes
+    ended: bool = True
 
 
 class Executor(Protocol):

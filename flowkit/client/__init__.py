@@ -12,26 +12,36 @@ is one query, listing a step's tasks one query a thousand, reading an artifact l
 * `workspace`: where runs are: a store, its index and the settings
 """
 
-from flowkit.client.artifact import Artifact
-from flowkit.client.flows import Flow, Metaflow
-from flowkit.client.namespaces import (
-    NamespaceMismatch,
-    default_namespace,
-    get_namespace,
-    namespace,
-)
-from flowkit.client.run import Run
-from flowkit.client.step import Step
-from flowkit.client.tags import check_tags
-from flowkit.client.task import Task
-from flowkit.client.task_logs import live_log, read_log
-from flowkit.client.values import ArtifactMissing
-from flowkit.client.workspace import Workspace, current_workspace, open_workspace, use_workspace
-from flowkit.errors import NotFound
+from __future__ import annotations
 
-DataArtifact = Artifact
-MetaflowNamespaceMismatch = NamespaceMismatch
-MetaflowNotFound = NotFound
+from typing import TYPE_CHECKING
+
+from flowkit.lazy import loads
+
+if TYPE_CHECKING:
+    from flowkit.client.artifact import Artifact, DataArtifact
+    from flowkit.client.flows import Flow, Metaflow
+    from flowkit.client.namespaces import (
+        MetaflowNamespaceMismatch,
+        MetaflowNotFound,
+        NamespaceMismatch,
+        default_namespace,
+        get_namespace,
+        namespace,
+    )
+    from flowkit.client.run import Run
+    from flowkit.client.step import Step
+    from flowkit.client.tags import check_tags
+    from flowkit.client.task import Task
+    from flowkit.client.task_logs import live_log, read_log
+    from flowkit.client.values import ArtifactMissing
+    from flowkit.client.workspace import (
+        Workspace,
+        current_workspace,
+        open_workspace,
+        use_workspace,
+    )
+    from flowkit.errors import NotFound
 
 __all__ = [
     "Artifact",
@@ -57,3 +67,23 @@ __all__ = [
     "read_log",
     "use_workspace",
 ]
+
+__getattr__ = loads(
+    "flowkit.client",
+    {
+        "flowkit.client.artifact": "Artifact DataArtifact",
+        "flowkit.client.flows": "Flow Metaflow",
+        "flowkit.client.namespaces": (
+            "MetaflowNamespaceMismatch MetaflowNotFound NamespaceMismatch default_namespace "
+            "get_namespace namespace"
+        ),
+        "flowkit.client.run": "Run",
+        "flowkit.client.step": "Step",
+        "flowkit.client.tags": "check_tags",
+        "flowkit.client.task": "Task",
+        "flowkit.client.task_logs": "live_log read_log",
+        "flowkit.client.values": "ArtifactMissing",
+        "flowkit.client.workspace": "Workspace current_workspace open_workspace use_workspace",
+        "flowkit.errors": "NotFound",
+    },
+)

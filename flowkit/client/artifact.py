@@ -90,3 +90,7 @@ class Artifact(RunPart):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return restore, (Artifact, self._pathspec, self._task.pinned)
+
+
+DataArtifact = Artifact
+"""The name that Metaflow gives it."""

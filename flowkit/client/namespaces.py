@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flowkit.client.workspace import Workspace, current_workspace
-from flowkit.errors import UsageError
+from flowkit.errors import NotFound, UsageError
 
 
 class NamespaceMismatch(UsageError):
@@ -49,3 +49,7 @@ def default_namespace() -> str | None:
 def namespace_for(workspace: Workspace) -> str | None:
     """Return the namespace that holds for a workspace."""
     return workspace.settings.namespace if _chosen is None else _chosen.namespace
+
+
+MetaflowNamespaceMismatch = NamespaceMismatch
+MetaflowNotFound = NotFound

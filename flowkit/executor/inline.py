@@ -112,7 +112,7 @@ class InlineExecutor:
 
         def keep(lines: Iterator[Line]) -> None:
             self._reports += [
-                Output(spec.attempt, one.stream, one.time_s, one.text) for one in lines
+                Output(spec.attempt, one.stream, one.time_s, one.text, one.ended) for one in lines
             ]
 
         def heard(stream: Stream, text: str) -> None:

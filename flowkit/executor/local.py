@@ -137,4 +137,4 @@ class LocalExecutor:
 
 
 def _outputs(attempt: Attempt, lines: Iterator[Line]) -> Iterator[Output]:
-    return (Output(attempt, one.stream, one.time_s, one.text) for one in lines)
+    return (Output(attempt, one.stream, one.time_s, one.text, one.ended) for one in lines)

@@ -43,13 +43,14 @@ class LogBook:
             page = self._pages[output.attempt] = _Page(path)
         if page.is_full:
             return
-        text = output.text
+        text, ended = output.text, output.ended
         if page.size_bytes + len(text) > self._limit_bytes:
             page.is_full = True
             text = b"[flowkit: what follows is not kept: the limit of %d bytes is reached]" % (
                 self._limit_bytes
             )
-        line = encode_line(round(output.time_s * 1e6), output.stream, text)
+            ended = True
+        line = encode_line(round(output.time_s * 1e6), output.stream, text, ended=ended)
         page.size_bytes += len(line)
         page.waiting.append(line)
 

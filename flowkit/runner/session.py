@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import flowkit
-from flowkit.client import Workspace, open_workspace, use_workspace
+from flowkit.client import Workspace, check_tags, open_workspace, use_workspace
 from flowkit.errors import UsageError
 from flowkit.executor import FlowHost, open_executor, open_host
 from flowkit.graph import FlowDescription, Graph
@@ -137,6 +137,7 @@ class FlowSession:
         return StoreAddress(url=str(settings.store), sync=settings.sync, verify=settings.verify)
 
     def _prepare(self, options: RunOptions, listener: Listener) -> None:
+        check_tags(options.tags)
         if options.with_specs:
             from flowkit.flow import apply_with  # the driver reads flows as data; else no need
 

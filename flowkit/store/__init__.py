@@ -11,9 +11,9 @@ The bytes are defined in `docs/format/`.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from flowkit.lazy import loads
 from flowkit.store.directory import DirectoryStorage
 from flowkit.store.errors import UnpicklableArtifact
 from flowkit.store.opening import open_storage
@@ -40,18 +40,12 @@ __all__ = [
     "verify_store",
 ]
 
-_UPKEEP = {
-    "Damage": "verification",
-    "GcReport": "gc",
-    "RunIndex": "reindexing",
-    "collect": "gc",
-    "reindex": "reindexing",
-    "verify_store": "verification",
-}
-
-
-def __getattr__(name: str) -> object:
-    # Upkeep is loaded when it is asked for: no task needs it, and every worker starts here.
-    if name in _UPKEEP:
-        return getattr(import_module(f"flowkit.store.{_UPKEEP[name]}"), name)
-    raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+# Upkeep is loaded when it is asked for: no task needs it, and every worker starts here.
+__getattr__ = loads(
+    "flowkit.store",
+    {
+        "flowkit.store.gc": "GcReport collect",
+        "flowkit.store.reindexing": "RunIndex reindex",
+        "flowkit.store.verification": "Damage verify_store",
+    },
+)

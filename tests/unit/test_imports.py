@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -51,3 +52,48 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def test_public_names_are_sorted_and_unique() -> None:
     assert list(flowkit.__all__) == sorted(set(flowkit.__all__))
+
+
+ROOMS = ["client", "executor", "flow", "graph", "metadata", "plan", "runner", "store", "worker"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_offers_what_it_says(room: str) -> None:
+    package = importlib.import_module(f"flowkit.{room}")
+    for name in package.__all__:
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError, match="no_such_name"):
+        package.no_such_name  # noqa: B018
+
+
+def test_a_run_imports_only_what_it_uses(tmp_path: Path) -> None:
+    flow = tmp_path / "small.py"
+    flow.write_text(
+        "from flowkit import FlowSpec, step\n"
+        "class Small(FlowSpec):\n"
+        "    @step\n"
+        "    def start(self):\n"
+        "        self.next(self.end)\n"
+        "    @step\n"
+        "    def end(self):\n"
+        "        pass\n"
+    )
+    driver = (
+        "import sys, flowkit.cli\n"
+        "try:\n"
+        f"    flowkit.cli.main(['--home', {str(tmp_path / 'home')!r}, 'run', {str(flow)!r}])\n"
+        "finally:\n"
+        "    print(*sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", driver],
+        cwd=Path(flowkit.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert "flowkit.runner.drive" in loaded
+    assert "small" not in loaded
+    unused = {"cloudpickle", "networkx", "numpy", "pandas", "pyarrow", "rich", "flowkit.flow"}
+    assert unused & loaded == set()

@@ -123,7 +123,12 @@ def test_what_a_process_printed_before_it_was_killed_has_left_it(tmp_path: Path)
         "print('words', end='')\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, cwd=Path.cwd(),
-                          env={**os.environ, "PYTHONPATH": str(Path.cwd())}, check=False)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        cwd=Path.cwd(),
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        check=False,
+    )
     assert done.returncode == -9
     assert lines_of(done.stdout) == [("stdout", b"last words")]
