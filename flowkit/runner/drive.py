@@ -148,7 +148,8 @@ class Driver:
             self._with.store.create_clones(kept)
             self._with.metadata.record_clones(kept)
             keys = tuple(clone.key for clone in taken)
-            self._with.listener(TasksCloned(keys, str(self._with.record.origin)))
+            widths = {one.key: one.outcome.width for one in taken if one.outcome.width}
+            self._with.listener(TasksCloned(keys, str(self._with.record.origin), widths))
         for command in commands:
             self._obey(command)
 
@@ -268,11 +269,11 @@ class Driver:
         return (failure.retryable and attempt.number < retries) or stands_in
 
     def _cancel(self) -> None:
-        self._obeyed = self._interrupts
-        if self._interrupts == 1:
+        is_first, self._obeyed = self._obeyed == 0, self._interrupts
+        if is_first:
             self._notice("stopping: what has finished is kept, and the run can be resumed")
             self._tell(CancelRequested())
-        else:
+        if self._interrupts > 1:  # also where two came before the first was noticed
             for attempt in list(self._started_at):
                 self._with.executor.cancel(attempt, grace_s=0.0)
 

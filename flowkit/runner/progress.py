@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -49,10 +49,14 @@ class TaskEnded:
 
 @dataclass(frozen=True, slots=True)
 class TasksCloned:
-    """Tasks of an earlier run stand for these; nothing was started for them."""
+    """Tasks of an earlier run stand for these; nothing was started for them.
+
+    `widths`: how many elements those that fanned out did so over.
+    """
 
     keys: tuple[TaskKey, ...]
     origin: str
+    widths: Mapping[TaskKey, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
