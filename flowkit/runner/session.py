@@ -6,7 +6,7 @@ import os
 import platform
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,13 +57,15 @@ def open_session(
         UsageError: the file has several flows and none is named.
     """
     environ = _environ(settings)
-    host = open_host(settings.executor, source.file, source.name, environ=environ)
-    try:
-        opened = workspace or open_workspace(settings)
-        with use_workspace(opened) if settings.executor == "inline" else nullcontext():
-            yield FlowSession(host, settings, opened)
-    finally:
-        host.close()
+    with ExitStack() as opened:
+        host = open_host(settings.executor, source.file, source.name, environ=environ)
+        opened.callback(host.close)
+        if workspace is None:
+            workspace = open_workspace(settings)
+            opened.callback(workspace.close)
+        if settings.executor == "inline":
+            opened.enter_context(use_workspace(workspace))
+        yield FlowSession(host, settings, workspace)
 
 
 class FlowSession:
