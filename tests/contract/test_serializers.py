@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from hypothesis.extra import pandas as hpd
 
 from flowkit.store import Store
 from flowkit.store.serializers import find_serializer, get_serializer
@@ -374,6 +375,8 @@ def pandas_refused():
         strict,
         frame(a=["x", 1]),
         frame(a=pd.Series(["x", None], dtype=object)),
+        frame(a=pd.Series(["x", "\ud800"], dtype=object)),
+        frame(a=pd.Series(["x", "\ud800"], dtype=pd.StringDtype("python"))),
         frame(a=[{"nested": 1}]),
         frame(a=[dt.date(2020, 1, 1)]),
         frame(a=[Decimal(1)]),
@@ -425,6 +428,27 @@ class TestPandas(SerializerContract):
                 loaded.iloc[0, loaded.columns.get_loc("i1")] = 77
                 loaded["f8"] += 1
                 assert loaded["i1"].iloc[0] == 77
+
+    @given(
+        hpd.data_frames(
+            [
+                hpd.column("f", dtype="f8"),
+                hpd.column("h", dtype="f4"),
+                hpd.column("i", dtype="i8"),
+                hpd.column("flag", dtype=bool),
+                hpd.column("when", dtype="M8[us]"),
+                hpd.column("span", dtype="m8[ns]"),
+                hpd.column("o", dtype=object, elements=st.text() | st.none()),
+            ],
+            index=hpd.range_indexes() | hpd.indexes(dtype="i8") | hpd.indexes(dtype="f8"),
+        )
+    )
+    def test_any_frame_comes_back_or_is_refused(self, value):
+        serializer = get_serializer("pandas")
+        for part in (value, value.drop(columns=["o"]), value["o"], value["when"], value.index):
+            if serializer.accepts(part):
+                assert_same_pandas(round_trip(serializer, part), part)
+        assert serializer.accepts(value.drop(columns=["o"]))
 
     @given(st.data())
     def test_any_time_zone_comes_back_or_is_refused(self, data):

@@ -11,6 +11,7 @@ import msgspec
 
 from flowkit.ports import Buffer, Serializer
 from flowkit.store.serializers.arrow import stream
+from flowkit.store.serializers.plain import is_text
 
 if TYPE_CHECKING:
     import pandas
@@ -178,7 +179,7 @@ def _is_plain(values: Any) -> bool:
         return len(values) > 0 and _is_plain(dtype.categories)
     if isinstance(dtype, numpy.dtype):
         if dtype.kind == "O":
-            return {type(one) for one in values} == {str}
+            return len(values) > 0 and all(type(one) is str and is_text(one) for one in values)
         return dtype.kind in _NUMPY_KINDS
     return isinstance(dtype, pandas.StringDtype | pandas.DatetimeTZDtype) or str(dtype) in _MASKED
 
@@ -189,8 +190,6 @@ def _same_type(one: Any, other: Any) -> bool:
 
     if type(one) is not type(other) or one != other:
         return False
-    if isinstance(one, pandas.StringDtype):
-        return bool(one.storage == other.storage)
     if isinstance(one, pandas.CategoricalDtype):
         mine, theirs = one.categories, other.categories
         return _same_type(mine.dtype, theirs.dtype) and list(mine) == list(theirs)

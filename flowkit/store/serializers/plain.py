@@ -80,7 +80,7 @@ class BytesSerializer(Serializer):
 def _is_scalar(value: Any) -> bool:
     kind = type(value)
     if kind is str:
-        return _is_text(value)
+        return is_text(value)
     if kind is int:
         return bool(_INT_MIN <= value <= _INT_MAX)
     if kind is float:
@@ -88,7 +88,7 @@ def _is_scalar(value: Any) -> bool:
     return value is None or kind is bool
 
 
-def _is_text(value: str) -> bool:
+def is_text(value: str) -> bool:
     """Say whether UTF-8 can hold the text: lone surrogates it cannot."""
     if value.isascii():
         return True
@@ -104,7 +104,7 @@ def _collect(container: list[Any] | dict[Any, Any], below: list[Any]) -> bool:
     members: Iterable[Any] = container
     if type(container) is dict:
         for name in container:
-            if type(name) is not str or not (name.isascii() or _is_text(name)):
+            if type(name) is not str or not (name.isascii() or is_text(name)):
                 return False
         members = container.values()
     for member in members:

@@ -49,6 +49,15 @@ def test_small_artifacts_cost_one_object(store: Store, storage: CountingStorage)
     assert storage.count("read", "objects/") <= 1
 
 
+@pytest.mark.parametrize("size", [10, 5000, 1 << 20])
+def test_a_loaded_array_may_be_changed_in_place(store: Store, size: int) -> None:
+    entry = store.manifest(save(store, x=np.arange(size))).artifacts["x"]
+    array = store.load(entry)
+    assert isinstance(array, np.ndarray)
+    array[:] = 7
+    assert np.array_equal(store.load(entry), np.arange(size))  # type: ignore[arg-type]
+
+
 def test_a_pack_does_not_grow_without_end(store: Store, storage: CountingStorage) -> None:
     values = {f"x{number}": b"%06d" % number * 2000 for number in range(200)}
     manifest = save(store, **values)

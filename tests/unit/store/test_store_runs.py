@@ -178,6 +178,21 @@ def test_tags_begin_with_those_of_the_run(store: Store) -> None:
     assert store.run_record(RUN).tags == ("b", "a")
 
 
+def test_a_change_of_tags_is_made_again_if_another_came_first(store: Store) -> None:
+    store.create_run(run_record(tags=("a",)))
+    seen: list[frozenset[str]] = []
+
+    def change(tags: frozenset[str]) -> frozenset[str]:
+        seen.append(tags)
+        if len(seen) == 1:
+            store.change_tags(RUN, lambda other: other | {"theirs"})
+        return tags | {"mine"}
+
+    assert store.change_tags(RUN, change) == ("a", "mine", "theirs")
+    assert store.tags(RUN) == ("a", "mine", "theirs")
+    assert seen == [{"a"}, {"a", "theirs"}]
+
+
 def test_no_change_of_tags_is_lost(store: Store) -> None:
     store.create_run(run_record())
     with ThreadPoolExecutor(4) as pool:
