@@ -19,7 +19,7 @@ from flowkit.values import Attempt, Digest, Failure, StoreAddress, TaskSpec
 
 HEADER = struct.Struct(">cQ")
 LARGEST_BODY = 1 << 32
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 MOST_DESCRIPTORS = 16
 
 
