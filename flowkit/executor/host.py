@@ -84,9 +84,15 @@ class ZygoteHost:
         finally:
             theirs.close()
         self.channel = Channel(ours)
-        answer = self._answer()
-        if not isinstance(answer, Described):
-            raise FlowkitBug(f"a zygote began with {type(answer).__name__}")
+        try:
+            answer = self._answer()
+            if not isinstance(answer, Described):
+                raise FlowkitBug(f"a zygote began with {type(answer).__name__}")
+        except (
+            BaseException
+        ):  # also Ctrl-C: what is being imported may take long, and hears nothing
+            self._kill()
+            raise
         self.description = answer.description
 
     @property
@@ -120,6 +126,11 @@ class ZygoteHost:
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
+            self._kill()
+
+    def _kill(self) -> None:
+        self.socket.close()
+        if self._process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
@@ -140,11 +151,7 @@ class ZygoteHost:
                 self._explain_death()
         (answer,) = messages
         if isinstance(answer, Refused):
-            try:
-                _raise(self._file, answer)
-            finally:
-                if not hasattr(self, "description"):
-                    self.close()
+            _raise(self._file, answer)
         return answer
 
     def _explain_death(self) -> NoReturn:

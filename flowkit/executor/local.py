@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import selectors
+import signal
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from flowkit.executor.host import ZygoteHost, told_status
@@ -129,7 +131,10 @@ class LocalExecutor:
         """The zygote died, and its children with it: begin anew with the next attempt."""
         self._selector.unregister(self._host.socket)
         reports: list[Exit | Output] = []
-        for attempt in list(self._running):
+        for attempt, running in list(self._running.items()):
+            if running.pid is not None:  # it could not kill what the step has started
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(running.pid, signal.SIGKILL)
             reports += self._ended(attempt, "the process that started it died")
         self._host.restart()
         self._selector.register(self._host.socket, selectors.EVENT_READ)

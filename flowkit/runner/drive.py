@@ -309,13 +309,19 @@ class Driver:
                 raise KeyboardInterrupt
 
         pid = os.getpid()
-        before = {one: signal.signal(one, interrupt) for one in (signal.SIGINT, signal.SIGTERM)}
+        # What is ignored stays so: Ctrl-C is not for what a script runs in its background.
+        heard = [one for one in (signal.SIGINT, signal.SIGTERM) if not _is_ignored(one)]
+        before = {one: signal.signal(one, interrupt) for one in heard}
         try:
             yield
         finally:
             if os.getpid() == pid:
                 for one, handler in before.items():
                     signal.signal(one, handler)
+
+
+def _is_ignored(number: signal.Signals) -> bool:
+    return signal.getsignal(number) == signal.SIG_IGN
 
 
 def _ended(result: TaskResult, started_at: datetime, *, again: bool) -> TaskEnded:

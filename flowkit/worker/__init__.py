@@ -3,7 +3,7 @@
 `attempt`: `run_attempt`, the one entry for every way of running. `loading`: the user's module.
 `binding`: parameters to artifacts. `zygote`: the process that imports once and forks. `messages`:
 what it and its driver say. `output`: what a step prints. `guards`, `randomness`, `failure`: what
-surrounds a step. `__main__`: the processes' entry.
+surrounds a step. `libc`: a few calls to C. `__main__`: the processes' entry.
 """
 
 from __future__ import annotations

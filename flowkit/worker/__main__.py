@@ -28,8 +28,11 @@ def main(arguments: Sequence[str]) -> int:
 
         die_with_parent()
         descriptor, file, *name = rest
+        channel = socket.socket(fileno=int(descriptor))
+        if _is_hung_up(channel):  # the driver died before this process could be tied to it
+            return 0
         sys.argv = [file]
-        return serve(socket.socket(fileno=int(descriptor)), file, name[0] if name else None)
+        return serve(channel, file, name[0] if name else None)
 
     from flowkit.worker.output import capture
     from flowkit.worker.zygote import run_cold
@@ -40,6 +43,15 @@ def main(arguments: Sequence[str]) -> int:
     os.close(int(stderr))
     sys.argv = [file]
     return run_cold(file, int(spec))
+
+
+def _is_hung_up(channel: socket.socket) -> bool:
+    try:
+        return not channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from flowkit.values import Attempt, StoreAddress, TaskSpec
 from flowkit.worker.attempt import run_attempt
 from flowkit.worker.binding import bind, rebind
 from flowkit.worker.failure import failure_of
+from flowkit.worker.libc import flush_streams, outlive_parent
 from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow
 from flowkit.worker.messages import (
     Bind,
@@ -102,6 +103,10 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
+        # What importing has left in buffers would be printed by every child.
+        flush_streams()
+        # Killed together with its driver, it could not kill what steps have started.
+        outlive_parent()
         self._selector.register(self._channel.socket, selectors.EVENT_READ)
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         try:
@@ -195,6 +200,7 @@ class Zygote:
         except BaseException as error:  # whatever it is, a child must not go on as a zygote
             print(failure_of(error).traceback, file=sys.stderr)
         finally:
+            flush_streams()
             os._exit(status)
 
     def _cancel(self, attempt: Attempt, grace_s: float) -> None:
