@@ -6,6 +6,7 @@ is one query, listing a step's tasks one query a thousand, reading an artifact l
 * `flows`, `run`, `step`, `task`, `artifact`: the views; `views`: what they share
 * `values`: artifacts as attributes, `task.data.x`
 * `kinship`: which tasks a task follows, and which follow it
+* `own_attempt`: the attempt that asks, before the index knows of it
 * `namespaces`: whose runs one sees
 * `tags`: which tags are allowed, and changing them
 * `task_logs`: an attempt's log, stored or still growing

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from flowkit.client.own_attempt import note_own_attempt
 from flowkit.client.task import Task
 from flowkit.client.views import RunPart, not_found, split_pathspec
 from flowkit.client.workspace import Workspace
@@ -57,6 +58,7 @@ class Step(RunPart):
         self._name = step
 
     def _check(self) -> None:
+        note_own_attempt(self._workspace, self._run.row.run, self._name)
         if not self._page(limit=1):
             known = [row.step for row in self._workspace.metadata.steps(self._run.row.run)]
             raise not_found(f"step `{self._pathspec}`", self._name, known)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowkit.client import kinship
 from flowkit.client.artifact import Artifact
+from flowkit.client.own_attempt import note_own_attempt
 from flowkit.client.task_logs import read_log
 from flowkit.client.values import Artifacts, ArtifactValues, Entries
 from flowkit.client.views import RunPart, not_found, restore, split_pathspec
@@ -279,6 +280,7 @@ class Task(RunPart):
 
 
 def _find(run: Run, step: str, task_id: str) -> TaskRow:
+    note_own_attempt(run.workspace, run.row.run, step)
     metadata = run.workspace.metadata
     row = metadata.find_task(run.row.run, step, task_id)
     if row is not None:

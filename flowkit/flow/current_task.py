@@ -35,6 +35,10 @@ class Current:
         before, self._task = self._task, task
         return before
 
+    def find_spec(self) -> TaskSpec | None:
+        """Return what the running attempt was told, or None outside a task."""
+        return self._task.spec if self._task is not None else None
+
     def _spec(self) -> TaskSpec:
         if self._task is None:
             raise AttributeError("no task is running: `current` answers inside a step")

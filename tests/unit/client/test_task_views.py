@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import copy
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +20,12 @@ from flowkit.client import (
     open_workspace,
 )
 from flowkit.errors import Corrupt, NotFound
+from flowkit.flow import CurrentTask, current
 from flowkit.graph import FlowDescription, Kind, Node, Place
 from flowkit.records import Clone
+from flowkit.settings import Settings
 from flowkit.store import Store, open_storage
-from flowkit.values import Attempt, Failure, TaskKey
+from flowkit.values import Attempt, Digests, Failure, StoreAddress, TaskKey, TaskSpec
 
 Begin = Callable[..., Any]
 
@@ -358,3 +361,68 @@ def test_inside_a_foreach_tasks_follow_those_of_their_own_element(begin: Begin) 
     assert kin("Train/1/score/11.0") == (["fit/11.0"], ["pick/11"])
     assert kin("Train/1/pick/1") == (["score/1.0", "score/1.1"], ["end/0"])
     assert kin("Train/1/end/0") == (["pick/1", "pick/11"], [])
+
+
+@pytest.fixture
+def running(workspace: Workspace, begin: Begin) -> Iterator[Callable[[Attempt], Any]]:
+    """Let this process be in an attempt, as a worker's is: `running(attempt)` returns its run."""
+
+    def enter(attempt: Attempt) -> Any:
+        story = begin(12)
+        workspace.metadata.heartbeat(story.run, datetime.now(UTC))
+        spec = TaskSpec(
+            run=story.run,
+            attempt=attempt,
+            flow_file="flow.py",
+            store=StoreAddress(url=workspace.settings.store),
+            parameters=story.record.parameters,
+            inputs=Digests(),
+            input_steps=(),
+        )
+        current.enter(CurrentTask(spec=spec, parameter_names=(), open_tempdir=str))
+        return story
+
+    yield enter
+    current.enter(None)
+
+
+def test_a_running_task_is_found_before_the_index_is_told_that_it_began(
+    running: Callable[[Attempt], Any],
+) -> None:
+    running(Attempt(TaskKey("fit", (1,))))
+
+    task = current.task
+    assert (task.pathspec, task.status, task.current_attempt) == ("Train/12/fit/1", "running", 0)
+    assert Task("Train/12/fit/1") == Run("Train/12")["fit"]["1"]
+    assert task.parent.counts.running == 1
+
+
+def test_a_running_task_sees_its_own_attempt_after_those_that_failed(
+    running: Callable[[Attempt], Any],
+) -> None:
+    story = running(Attempt(TaskKey("fit", (1,)), 1))
+    story.fail(TaskKey("fit", (1,)))
+
+    assert current.task.current_attempt == 1
+    assert Task("Train/12/fit/1").status == "running"
+    assert [one.status for one in current.task.attempts] == ["failed", "running"]
+
+
+def test_a_steps_view_knows_the_task_that_asks(running: Callable[[Attempt], Any]) -> None:
+    running(Attempt(TaskKey("pick")))
+
+    assert Run("Train/12")["pick"].task.pathspec == "Train/12/pick/0"
+    with pytest.raises(NotFound):
+        Task("Train/12/end/0")
+
+
+def test_a_task_of_the_same_name_elsewhere_is_not_taken_for_the_running_one(
+    running: Callable[[Attempt], Any], tmp_path: Path
+) -> None:
+    story = running(Attempt(TaskKey("pick")))
+    elsewhere = open_workspace(Settings(home=tmp_path / "other", user="ann", sync=False))
+    elsewhere.metadata.record_run(story.record)
+
+    with pytest.raises(NotFound):
+        Task("Train/12/pick/0", workspace=elsewhere)
+    elsewhere.close()
