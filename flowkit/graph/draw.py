@@ -99,9 +99,9 @@ class _Drawing:
 
     def _about(self, node: Node) -> str:
         notes = [node.doc.splitlines()[0]] if node.doc else []
-        if node.is_join:
-            notes.insert(0, f"joins {self._graph.split_of(node.name)}.")
-        return "  ".join([*notes, *(f"[{one}]" for one in _policy_texts(node.policies))])
+        joins = [f"joins {self._graph.split_of(node.name)}"] if node.is_join else []
+        notes += [f"[{one}]" for one in (*joins, *_policy_texts(node.policies))]
+        return "  ".join(notes)
 
 
 def _arms(node: Node) -> list[tuple[str, str]]:
@@ -121,7 +121,7 @@ def _arms(node: Node) -> list[tuple[str, str]]:
 def _policy_texts(policies: Policies) -> list[str]:
     texts = []
     if policies.retry:
-        texts.append(f"retry {policies.retry.times} times")
+        texts.append(f"retry {_times(policies.retry.times)}")
     if policies.catch:
         texts.append(f"catch {policies.catch.var or ''}".rstrip())
     if policies.timeout:
@@ -135,26 +135,24 @@ def _policy_texts(policies: Policies) -> list[str]:
     return texts
 
 
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
 def _meeting_points(graph: Graph) -> dict[str, str]:
-    """Return, for each step but the end, the next step that is passed whichever way is taken."""
-    joined_by = {graph.split_of(step): step for step in graph if graph[step].is_join}
-    meets: dict[str, str] = {}
-    for step in reversed([*graph]):
-        ways = [target for target in graph[step].targets if target != step]
-        if step in joined_by:
-            ways = [joined_by[step]]
-        if not ways:
-            continue
-        meeting = ways[0]
-        for way in ways[1:]:
-            # Of two ways, the one that is behind in topological order goes on until they agree.
-            while meeting != way:
-                if graph.rank(meeting) < graph.rank(way):
-                    meeting = meets[meeting]
-                else:
-                    way = meets[way]
-        meets[step] = meeting
-    return meets
+    """Return, for each step but the end, the next step that is passed whichever way is taken.
+
+    A split meets in its join. Otherwise it is the immediate dominator of the step in the flow
+    read backwards.
+    """
+    # Only drawing needs it, and it costs more to import than a small flow costs to run.
+    import networkx
+
+    backwards = networkx.DiGraph((target, step) for step in graph for target in graph[step].targets)
+    backwards.add_node(graph.end)
+    meets = networkx.immediate_dominators(backwards, graph.end)
+    joins = {graph.split_of(step): step for step in graph if graph[step].is_join}
+    return {step: joins.get(step) or meets[step] for step in graph if step != graph.end}
 
 
 def to_dot(description: FlowDescription) -> str:

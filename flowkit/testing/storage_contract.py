@@ -1,7 +1,6 @@
 """What every storage promises: derive a class, give it a `storage` fixture, and run pytest."""
 
 # A test needs no docstring: its name is its sentence.
-# ruff: noqa: D102
 
 from __future__ import annotations
 

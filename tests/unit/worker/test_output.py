@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given
@@ -38,7 +39,7 @@ def lines_of(data: bytes, *cuts: int) -> list[tuple[str, bytes]]:
     one = reader()
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     found = []
-    for start, stop in zip(edges, edges[1:], strict=False):
+    for start, stop in pairwise(edges):
         found += list(one.feed("stdout", data[start:stop]))
     return [(line.stream, line.text) for line in [*found, *one.finish()]]
 
