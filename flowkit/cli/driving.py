@@ -128,9 +128,11 @@ def _report_failure(end: RunEnd, again: str) -> None:
         message += f", and so did {others}" + (f" and {count_of(more, 'more')}" if more > 0 else "")
     if failure is not None and not failure.traceback:
         message += f": {failure.type_name}: {failure.message}"
-    first = failure.hint if failure is not None and failure.hint else "fix it"
+    hints = [f"fix it, then `{again}`"]
+    if failure is not None and failure.hint:
+        hints = [failure.hint, f"go on with `{again}`"]
     print_error(
         message,
-        f"{first}, then `{again}`",
+        *hints,
         details=failure.traceback if failure is not None else None,
     )

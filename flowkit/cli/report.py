@@ -35,13 +35,17 @@ def report_error(error: BaseException, invocation: Invocation) -> int:
     return known.exit_code
 
 
-def print_error(message: str, hint: str | None, *, details: str | None = None) -> None:
-    """Print `error: ...`, details if there are any, and `hint: ...`, with blank lines between."""
+def print_error(message: str, *hints: str | None, details: str | None = None) -> None:
+    """Print `error: ...`, details if there are any, and a `hint: ...` for each hint there is.
+
+    Blank lines stand between the parts, none between hints.
+    """
     parts = [f"{paint('error:', 'bold red', stream=sys.stderr)} {message}"]
     if details:
         parts.append(details.rstrip("\n"))
-    if hint:
-        parts.append(f"{paint('hint:', 'bold cyan', stream=sys.stderr)} {hint}")
+    label = paint("hint:", "bold cyan", stream=sys.stderr)
+    if lines := [f"{label} {hint}" for hint in hints if hint]:
+        parts.append("\n".join(lines))
     say("\n\n".join(parts))
 
 

@@ -1,0 +1,108 @@
+"""What commands say, where the words are the point: one text a fault, one action a hint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import pytest
+
+from flowkit.cli.driving import report_end
+from flowkit.cli.invocation import Invocation
+from flowkit.records import RunEnd
+from flowkit.values import Failure, RunId, TaskKey
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def talk(home: Path) -> str:
+    """A flow file in the current folder, with a foreach and a file to include."""
+    text = """
+    from flowkit import FlowSpec, IncludeFile, retry, step
+
+
+    class Talk(FlowSpec):
+        words = IncludeFile(required=True, help="what to say")
+
+        @step
+        def start(self):
+            self.items = [1, 2]
+            self.next(self.say, foreach="items")
+
+        @step
+        def say(self):
+            self.next(self.gather)
+
+        @retry(times=2)
+        @step
+        def gather(self, inputs):
+            "Bring all together."
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+    Path("talk.py").write_text(dedent(text))
+    return "talk.py"
+
+
+def _hints_of(failure: Failure, capfd: pytest.CaptureFixture[str]) -> list[str]:
+    end = RunEnd(
+        run=RunId("Talk", "1"),
+        status="failed",
+        finished_at=datetime.now(UTC),
+        failed=(TaskKey("say", (0,)),),
+        failure=failure,
+    )
+    assert report_end(end, invocation=Invocation(), file="talk.py") == 1
+    said = capfd.readouterr().err
+    return [line for line in said.splitlines() if line.startswith("hint:")]
+
+
+def test_a_failures_own_hint_and_how_to_go_on_are_two_hints(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    failure = Failure(type_name="TaskDied", message="killed", hint="its log has what it printed")
+    assert _hints_of(failure, capfd) == [
+        "hint: its log has what it printed",
+        "hint: go on with `flowkit resume talk.py`",
+    ]
+
+
+def test_a_failure_without_a_hint_says_how_to_go_on_when_it_is_mended(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    failure = Failure(type_name="ValueError", message="no", traceback="Traceback\nValueError: no\n")
+    assert _hints_of(failure, capfd) == ["hint: fix it, then `flowkit resume talk.py`"]
+
+
+def test_the_same_short_path_is_in_graph_show_and_check(call: Call, talk: str) -> None:
+    assert call("graph", talk).out.splitlines()[0] == "flow Talk (talk.py)"
+    assert call("show", talk).out.splitlines()[0] == "Talk  talk.py"
+    assert "Talk (talk.py)" in call("check", talk).out
+
+
+def test_the_graph_says_what_a_join_joins_after_what_it_is_for(call: Call, talk: str) -> None:
+    lines = call("graph", talk).out.splitlines()
+    assert "  gather  Bring all together.  [joins start]  [retry 2 times]" in lines
+
+
+def test_help_names_no_argument_among_the_options(call: Call, talk: str) -> None:
+    for words in (["run", "--help"], ["run", talk, "--help"], ["resume", "--help"]):
+        said = call(*words)
+        options = said.out.partition("Options:")[2].partition("Examples:")[0].splitlines()
+        assert all(
+            line.lstrip().startswith("-") or line.startswith(" " * 8) for line in options if line
+        )
+
+
+def test_a_missing_file_is_asked_for_by_its_path(call: Call, talk: str) -> None:
+    said = call("run", talk)
+    assert said.code == 2
+    assert "parameter `words` is missing: it takes the path of a file" in said.err
+    assert "`--words words.txt`" in said.err
