@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import click
 
 from flowkit.cli.command import command
 from flowkit.cli.flows import description_of
 from flowkit.cli.invocation import Invocation
+from flowkit.cli.report import near_path
 from flowkit.errors import UsageError
 
 
@@ -40,5 +42,8 @@ def draw_graph(invocation: Invocation, /, *, target: str | None, form: str, as_j
         raise UsageError("no flow is named", hint="run `flowkit graph flow.py`")
     description = description_of(invocation, target)
     writers = {"text": to_text, "dot": to_dot, "json": to_json}
+    if form == "text" and not as_json:
+        # Programs are given the path that holds everywhere.
+        description = replace(description, file=near_path(description.file))
     drawn = writers["json" if as_json else form](description)
     sys.stdout.write(drawn if drawn.endswith("\n") else drawn + "\n")

@@ -103,10 +103,10 @@ steps
            left
         → branch 2 of 2
            right  [catch]
-        both      joins split.
+        both      [joins split]
      → if quality is 'again', to look
      → if quality is 'skip', to gather
-  gather          joins start.  [catch oops]
+  gather          [joins start]  [catch oops]
   end             Print.
 """
 
