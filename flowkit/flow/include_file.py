@@ -50,6 +50,14 @@ class IncludedFile(ParameterField):
                 hint=f"give the path of a readable file: `--{self.name} PATH`",
             ) from error
 
+    def missing(self) -> UsageError:
+        """Make the error of a run that gives no file."""
+        example = f"{self.name}.{'txt' if self.is_text else 'bin'}"
+        return UsageError(
+            f"parameter `{self.name}` is missing: it takes the path of a file",
+            hint=f"give it: `--{self.name} {example}`",
+        )
+
     def from_default(self, context: ParameterContext, read_file: ReadFile) -> object:
         """Read the default file; None without one, or if it is not there and need not be."""
         path = super().from_default(context, read_file)

@@ -108,3 +108,12 @@ def test_annotation_says_what_the_contents_are_not_the_path(flow_module: LoadMod
     assert (words.name, words.type_name, words.default) == ("words", "path", "words.txt")
     assert (words.help, words.required) == ("one a line", False)
     assert (model.name, model.attribute, model.required) == ("model-file", "model", True)
+
+
+def test_a_file_that_must_be_given_is_asked_for_by_its_path() -> None:
+    error = rejected(IncludeFile(required=True))
+    assert error.message == "parameter `words` is missing: it takes the path of a file"
+    assert error.hint == "give it: `--words words.txt`"
+    assert (
+        rejected(IncludeFile(required=True, is_text=False)).hint == "give it: `--words words.bin`"
+    )
