@@ -112,8 +112,9 @@ def _hand_over(node: Node) -> str:
 def _show_runs(workspace: Workspace, flow: str, *, as_json: bool) -> None:
     runs = workspace.metadata.runs(flow, limit=_MOST_TASKS)
     if not runs:
-        # Says what there is instead.
-        find_target(workspace, f"{flow}/latest")
+        from flowkit.client import missing_flow
+
+        raise missing_flow(workspace, flow)
     if as_json:
         print_json("show-runs", flow=flow, runs=[run_document(row) for row in runs])
     else:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowkit.cli.command import of_context
-from flowkit.errors import NotFound, UsageError
-from flowkit.values import RunId
+from flowkit.errors import UsageError
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -54,27 +52,15 @@ def find_target(workspace: Workspace, pathspec: str) -> Target:
             f"`{pathspec}` does not name a run, a step or a task",
             hint="write it as `Flow/run`, `Flow/run/step` or `Flow/run/step/task`",
         )
-    index = workspace.metadata
-    run = index.run(RunId(parts[0], parts[1]))
-    if run is None:
-        raise _no_run(workspace, parts[0], parts[1])
-    if len(parts) == 2:
-        return Target(run)
-    step = parts[2]
-    if len(parts) == 4:
-        task = index.find_task(run.run, step, parts[3])
-        if task is not None:
-            return Target(run, step, task)
-    known = [row.step for row in index.steps(run.run)]
-    if step not in known:
-        raise _missing(f"run `{run.run}` has no step `{step}` that ran", step, known)
-    if len(parts) == 4:
-        last = index.tasks(run.run, step)[-1]
-        raise NotFound(
-            f"step `{run.run}/{step}` has no task `{parts[3]}`",
-            hint=f"its last task is `{run.run}/{last.key}`",
-        )
-    return Target(run, step)
+    from flowkit.client import Run, Step, Task
+
+    run = Run("/".join(parts[:2]), workspace=workspace, check_namespace=False)
+    match parts[2:]:
+        case [step, task_id]:
+            return Target(run.row, step, Task.find(run, step, task_id).row)
+        case [step]:
+            return Target(run.row, Step.find(run, step).id)
+    return Target(run.row)
 
 
 def tasks_of(
@@ -125,22 +111,3 @@ def offer_pathspecs(
     else:
         names = [str(row.run) for row in index.runs(flow, limit=_OFFERED)]
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
-def _no_run(workspace: Workspace, flow: str, run: str) -> NotFound:
-    flows = [row.name for row in workspace.metadata.flows()]
-    if flow not in flows:
-        return _missing(f"flow `{flow}` has no runs here", flow, flows)
-    newest = workspace.metadata.latest_run(flow)
-    hint = f"its newest run is `{newest.run}`" if newest is not None else None
-    return NotFound(f"flow `{flow}` has no run `{run}`", hint=hint)
-
-
-def _missing(message: str, name: str, known: list[str]) -> NotFound:
-    near = get_close_matches(name, known, n=1)
-    if near:
-        return NotFound(message, hint=f"did you mean `{near[0]}`?")
-    if known:
-        listed = ", ".join(f"`{one}`" for one in known[:8])
-        return NotFound(message, hint=f"there are {listed}{', …' if len(known) > 8 else ''}")
-    return NotFound(message, hint="run a flow first, or name the store with `--store`")

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from flowkit.client.task import Task
     from flowkit.client.task_logs import live_log, read_log
     from flowkit.client.values import ArtifactMissing
+    from flowkit.client.views import missing_flow, missing_run
     from flowkit.client.workspace import (
         Workspace,
         current_workspace,
@@ -63,6 +64,8 @@ __all__ = [
     "default_namespace",
     "get_namespace",
     "live_log",
+    "missing_flow",
+    "missing_run",
     "namespace",
     "open_workspace",
     "read_log",
@@ -84,6 +87,7 @@ __getattr__ = loads(
         "flowkit.client.task": "Task",
         "flowkit.client.task_logs": "live_log read_log",
         "flowkit.client.values": "ArtifactMissing",
+        "flowkit.client.views": "missing_flow missing_run",
         "flowkit.client.workspace": "Workspace current_workspace open_workspace use_workspace",
         "flowkit.errors": "NotFound",
     },

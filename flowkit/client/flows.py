@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from flowkit.client.namespaces import NamespaceMismatch, namespace_for
 from flowkit.client.run import Run
-from flowkit.client.views import View, not_found, split_pathspec
+from flowkit.client.views import View, missing_flow, split_pathspec
 from flowkit.client.workspace import Workspace, current_workspace
 from flowkit.errors import NotFound
 from flowkit.metadata import RunRow
@@ -68,8 +68,7 @@ class Flow(View):
         if check_namespace and self._latest() is None:
             metadata = self._workspace.metadata
             if metadata.latest_run(name) is None:
-                known = (row.name for row in metadata.flows())
-                raise not_found(f"flow `{name}`", name, known)
+                raise missing_flow(self._workspace, name)
             (namespace,) = self._namespace
             raise NamespaceMismatch(what=f"flow `{name}`", namespace=namespace)
 

@@ -12,7 +12,7 @@ from flowkit.client.step import Step
 from flowkit.client.tags import change_tags
 from flowkit.client.task import Task
 from flowkit.client.values import ArtifactValues, Entries
-from flowkit.client.views import View, not_found, split_pathspec
+from flowkit.client.views import View, missing_run, split_pathspec
 from flowkit.client.workspace import Workspace, current_workspace
 from flowkit.errors import NotFound
 from flowkit.graph import FlowDescription, Graph
@@ -41,9 +41,7 @@ class Run(View):
         workspace = workspace or current_workspace()
         row = workspace.metadata.run(RunId(flow, run_id))
         if row is None:
-            rows = workspace.metadata.runs(flow, limit=1000)
-            known = (one.run.id for one in rows)
-            raise not_found(f"run `{pathspec}`", run_id, known)
+            raise missing_run(workspace, RunId(flow, run_id))
         name = namespace_for(workspace) if check_namespace else None
         if name is not None and name not in (*row.tags, *row.system_tags):
             raise NamespaceMismatch(what=f"run `{pathspec}`", namespace=name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from flowkit.client.own_attempt import note_own_attempt
 from flowkit.client.task import Task
-from flowkit.client.views import RunPart, not_found, split_pathspec
+from flowkit.client.views import RunPart, missing_step, split_pathspec
 from flowkit.client.workspace import Workspace
 from flowkit.errors import NotFound
 from flowkit.metadata import AttemptStatus, StepRow, TaskRow
@@ -61,7 +61,7 @@ class Step(RunPart):
         note_own_attempt(self._workspace, self._run.row.run, self._name)
         if not self._page(limit=1):
             known = [row.step for row in self._workspace.metadata.steps(self._run.row.run)]
-            raise not_found(f"step `{self._pathspec}`", self._name, known)
+            raise missing_step(self._run.pathspec, self._name, known)
 
     @property
     def parent(self) -> Run:

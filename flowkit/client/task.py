@@ -11,8 +11,9 @@ from flowkit.client.artifact import Artifact
 from flowkit.client.own_attempt import note_own_attempt
 from flowkit.client.task_logs import read_log
 from flowkit.client.values import Artifacts, ArtifactValues, Entries
-from flowkit.client.views import RunPart, not_found, restore, split_pathspec
+from flowkit.client.views import RunPart, missing_step, not_found, restore, split_pathspec
 from flowkit.client.workspace import Workspace
+from flowkit.errors import NotFound
 from flowkit.logs import Stream, whole_lines
 from flowkit.metadata import AttemptRow, AttemptStatus, TaskRow
 from flowkit.values import Failure, TaskKey
@@ -82,6 +83,20 @@ class Task(RunPart):
         return Step.of(self._run, self._known.key.step)
 
     @property
+    def row(self) -> AttemptRow:
+        """What the index knows of the attempt, asked for again as long as it may change."""
+        known = self._known
+        is_settled = known.status == "succeeded" or self._run.finished
+        if is_settled or (self._pinned is not None and known.status == "failed"):
+            return known
+        rows = self._rows()
+        if self._pinned is not None:
+            rows = [row for row in rows if row.attempt.number == self._pinned]
+        if rows:
+            self._known = rows[-1]
+        return self._known
+
+    @property
     def pinned(self) -> int | None:
         """The attempt that this view was made for; None if it shows the latest."""
         return self._pinned
@@ -100,22 +115,22 @@ class Task(RunPart):
     @property
     def status(self) -> AttemptStatus:
         """How the attempt stands; `lost`: it ran when its run's driver died."""
-        return self._row.status
+        return self.row.status
 
     @property
     def successful(self) -> bool:
         """Whether it ended well."""
-        return self._row.status == "succeeded"
+        return self.row.status == "succeeded"
 
     @property
     def finished(self) -> bool:
         """Whether it ended, well or badly. A failed attempt may have a successor."""
-        return self._row.status in ("succeeded", "failed")
+        return self.row.status in ("succeeded", "failed")
 
     @property
     def created_at(self) -> datetime | None:
         """When the task's first attempt started, or the one that this view was made for."""
-        if self._pinned is None and self._row.attempt.number and self._row.origin is None:
+        if self._pinned is None and self.row.attempt.number and self.row.origin is None:
             return self._rows()[0].started_at
         return self._computed.started_at
 
@@ -127,13 +142,13 @@ class Task(RunPart):
     @property
     def origin_pathspec(self) -> str | None:
         """The task of an earlier run that this one is a clone of, or None."""
-        row = self._row
+        row = self.row
         return f"{row.origin}/{row.key}" if row.origin else None
 
     @property
     def current_attempt(self) -> int:
         """The number of the attempt that this view shows, counted from 0."""
-        return self._row.attempt.number
+        return self.row.attempt.number
 
     @property
     def attempts(self) -> list[Task]:
@@ -159,7 +174,7 @@ class Task(RunPart):
     @property
     def entries(self) -> Entries:
         """The artifacts as manifests hold them; none unless the attempt ended well."""
-        outcome = self._row.outcome
+        outcome = self.row.outcome
         manifests = (outcome.manifest, self._run.row.parameters) if outcome else ()
         return Entries(f"task `{self._pathspec}`", self._workspace.store, manifests)
 
@@ -211,7 +226,7 @@ class Task(RunPart):
             facts["started_at"] = row.started_at.isoformat()
         if row.finished_at is not None:
             facts["finished_at"] = row.finished_at.isoformat()
-        if origin := self._row.origin:
+        if origin := self.row.origin:
             facts["origin-run-id"] = origin.id
             facts["origin-task-id"] = row.key.task_id
         return facts
@@ -219,13 +234,13 @@ class Task(RunPart):
     @property
     def parent_tasks(self) -> Iterator[Task]:
         """The tasks that handed over to this one: one, or many for a join."""
-        found = kinship.parents(self._workspace.metadata, self._run.graph, self._row)
+        found = kinship.parents(self._workspace.metadata, self._run.graph, self.row)
         return (Task.of(self._run, row) for row in found)
 
     @property
     def child_tasks(self) -> Iterator[Task]:
         """The tasks that this one handed over to, as far as they have begun."""
-        found = kinship.children(self._workspace.metadata, self._run.graph, self._row)
+        found = kinship.children(self._workspace.metadata, self._run.graph, self.row)
         return (Task.of(self._run, row) for row in found)
 
     def __iter__(self) -> Iterator[Artifact]:
@@ -244,23 +259,9 @@ class Task(RunPart):
         return (Task, self._pathspec, self._pinned)
 
     @property
-    def _row(self) -> AttemptRow:
-        """What is known of the attempt, asked for again as long as it may change."""
-        known = self._known
-        is_settled = known.status == "succeeded" or self._run.finished
-        if is_settled or (self._pinned is not None and known.status == "failed"):
-            return known
-        rows = self._rows()
-        if self._pinned is not None:
-            rows = [row for row in rows if row.attempt.number == self._pinned]
-        if rows:
-            self._known = rows[-1]
-        return self._known
-
-    @property
     def _computed(self) -> AttemptRow:
         """The row of whoever ran the attempt: a clone's origin, if its run is still there."""
-        row = self._row
+        row = self.row
         if row.origin is None:
             return row
         for one in self._workspace.metadata.attempts(row.origin, row.key):
@@ -272,7 +273,7 @@ class Task(RunPart):
         return self._workspace.metadata.attempts(self._known.run, self._known.key)
 
     def _log(self) -> Iterator[Any]:
-        row = self._row
+        row = self.row
         return read_log(self._workspace, row.origin or row.run, row.attempt)
 
     def _printed(self, stream: Stream) -> bytes:
@@ -285,9 +286,11 @@ def _find(run: Run, step: str, task_id: str) -> TaskRow:
     row = metadata.find_task(run.row.run, step, task_id)
     if row is not None:
         return row
-    rows = metadata.tasks(run.row.run, step, limit=1000)
-    if not rows:
-        known = [one.step for one in metadata.steps(run.row.run)]
-        raise not_found(f"step `{run.pathspec}/{step}`", step, known)
-    what = f"task `{run.pathspec}/{step}/{task_id}`"
-    raise not_found(what, task_id, (one.key.task_id for one in rows))
+    steps = {one.step: one for one in metadata.steps(run.row.run)}
+    if step not in steps:
+        raise missing_step(run.pathspec, step, steps)
+    (last,) = metadata.tasks(run.row.run, step, limit=1, offset=steps[step].total - 1)
+    raise NotFound(
+        f"task `{run.pathspec}/{step}/{task_id}` does not exist",
+        hint=f"the step's last task is `{run.pathspec}/{last.key}`",
+    )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowkit.client.workspace import Workspace
 from flowkit.errors import NotFound, UsageError
+from flowkit.values import RunId
 
 if TYPE_CHECKING:
     from flowkit.client.run import Run
@@ -106,15 +107,38 @@ def split_pathspec(kind: type[View], pathspec: object) -> list[str]:
     return names
 
 
+def missing_flow(workspace: Workspace, name: str) -> NotFound:
+    """Return the error for a flow that has no runs."""
+    known = [row.name for row in workspace.metadata.flows()]
+    hint = _nearest(name, known) or "run it first, or name another store: `FLOWKIT_STORE`"
+    return NotFound(f"flow `{name}` has no runs here", hint=hint)
+
+
+def missing_run(workspace: Workspace, run: RunId) -> NotFound:
+    """Return the error for a run that is not there."""
+    newest = workspace.metadata.latest_run(run.flow)
+    if newest is None:
+        return missing_flow(workspace, run.flow)
+    hint = f"the newest run of `{run.flow}` is `{newest.run}`"
+    return NotFound(f"run `{run}` does not exist", hint=hint)
+
+
+def missing_step(run: str, step: str, known: Iterable[str]) -> NotFound:
+    """Return the error for a step without tasks, be it unknown or not reached yet."""
+    hint = _nearest(step, known) or "wait for its first task"
+    return NotFound(f"step `{run}/{step}` has no tasks", hint=hint)
+
+
 def not_found(what: str, name: str, known: Iterable[str]) -> NotFound:
     """Return the error for `what`, whose last name is `name`; `known` are the names there are."""
+    hint = _nearest(name, known) or "there is none yet"
+    return NotFound(f"{what} does not exist", hint=hint)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
     names = list(dict.fromkeys(known))
     near = get_close_matches(name, names, n=1)
     if near:
-        hint = f"did you mean `{near[0]}`?"
-    elif names:
-        shown = ", ".join(f"`{one}`" for one in names[:10])
-        hint = f"there are: {shown}{', …' if len(names) > 10 else ''}"
-    else:
-        hint = "there is none yet"
-    return NotFound(f"{what} does not exist", hint=hint)
+        return f"did you mean `{near[0]}`?"
+    shown = ", ".join(f"`{one}`" for one in names[:10])
+    return f"there are: {shown}{', …' if len(names) > 10 else ''}" if names else None

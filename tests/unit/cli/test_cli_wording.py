@@ -12,6 +12,8 @@ import pytest
 
 from flowkit.cli.driving import report_end
 from flowkit.cli.invocation import Invocation
+from flowkit.client import Flow, Run, Step, Task, Workspace
+from flowkit.errors import NotFound
 from flowkit.records import RunEnd
 from flowkit.values import Failure, RunId, TaskKey
 
@@ -106,3 +108,24 @@ def test_a_missing_file_is_asked_for_by_its_path(call: Call, talk: str) -> None:
     assert said.code == 2
     assert "parameter `words` is missing: it takes the path of a file" in said.err
     assert "`--words words.txt`" in said.err
+
+
+@pytest.mark.parametrize(
+    ("pathspec", "look"),
+    [
+        ("Train/9", Run),
+        ("Trian/12", Run),
+        ("Trian", Flow),
+        ("Train/12/fti", Step),
+        ("Train/12/fti/0", Task),
+        ("Train/12/fit/7", Task),
+    ],
+)
+def test_what_is_missing_is_said_in_the_same_words_in_python(
+    call: Call, good: Any, workspace: Workspace, pathspec: str, look: Callable[..., object]
+) -> None:
+    with pytest.raises(NotFound) as caught:
+        look(pathspec, workspace=workspace)
+    said = call("show", pathspec)
+    assert said.code == 2
+    assert said.err == f"error: {caught.value.message}\n\nhint: {caught.value.hint}\n"

@@ -257,10 +257,11 @@ def test_a_tag_may_be_a_namespace(begin: Begin) -> None:
     ("look", "near"),
     [
         (lambda: Flow("Trian"), "Train"),
-        (lambda: Run("Train/13"), "12"),
+        (lambda: Run("Train/13"), "Train/12"),
+        (lambda: Run("Trian/12"), "Train"),
         (lambda: Step("Train/12/fits"), "fit"),
         (lambda: Run("Train/12")["ned"], "end"),
-        (lambda: Task("Train/12/fit/22"), "2"),
+        (lambda: Task("Train/12/fit/22"), "Train/12/fit/2"),
         (lambda: Task("Train/12/fit/1", attempt=7), "1"),
         (lambda: Task("Train/12/fitt/1"), "fit"),
     ],
