@@ -37,7 +37,7 @@ def verify_store(invocation: Invocation, /, *, as_json: bool) -> int:
 @command("reindex", examples=["store reindex"], exits=[4])
 @json_option
 @click.pass_obj
-def reindex_store(invocation: Invocation, /, *, as_json: bool) -> None:
+def reindex_store(invocation: Invocation, /, *, as_json: bool) -> int:
     """Build the index of runs again from the store, in place of what is there.
 
     The store is the truth: nothing is lost but signs of life of runs that run just now.
@@ -49,12 +49,15 @@ def reindex_store(invocation: Invocation, /, *, as_json: bool) -> None:
     store = Store.open(settings.store, sync=settings.sync)
     metadata = Metadata.open_empty(settings.metadata)
     try:
-        reindex(store, metadata)
+        damage = reindex(store, metadata)
         flows = metadata.flows()
     finally:
         metadata.close()
     runs = sum(row.runs for row in flows)
     if as_json:
-        print_json("store-reindex", flows=len(flows), runs=runs)
+        print_json("store-reindex", flows=len(flows), runs=runs, damage=damage)
     else:
         print_lines([f"indexed {count_of(runs, 'run')} of {count_of(len(flows), 'flow')}"])
+        if damage:
+            print_table(("left out", "what is wrong"), [(one.key, one.reason) for one in damage])
+    return 4 if damage else 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import resource
 import selectors
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from flowkit.errors import ExecutorError
 from flowkit.executor.host import ZygoteHost, told_status
 from flowkit.ports import Exit, Output
 from flowkit.values import Attempt, TaskSpec
@@ -40,10 +42,10 @@ class LocalExecutor:
 
     def submit(self, spec: TaskSpec) -> None:
         """Start an attempt. Raises ExecutorError if it cannot be started."""
+        pipes = [_open_pipe() for _ in STREAMS]
         running = self._running[spec.attempt] = _Running()
         theirs = []
-        for stream in STREAMS:
-            read_end, write_end = os.pipe()
+        for stream, (read_end, write_end) in zip(STREAMS, pipes, strict=True):
             os.set_blocking(read_end, False)
             running.pipes[read_end] = stream
             self._selector.register(read_end, selectors.EVENT_READ, spec.attempt)
@@ -139,6 +141,22 @@ class LocalExecutor:
         self._host.restart()
         self._selector.register(self._host.socket, selectors.EVENT_READ)
         return reports
+
+
+def _open_pipe() -> tuple[int, int]:
+    """Open a pipe; at the soft limit of open files, raise that to the hard one first."""
+    try:
+        return os.pipe()
+    except OSError:
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    try:
+        return os.pipe()
+    except OSError as error:
+        raise ExecutorError(
+            f"no pipe could be opened for a task: {error.strerror}",
+            hint="let fewer tasks run at once with `--max-workers`, or raise `ulimit -n`",
+        ) from error
 
 
 def _outputs(attempt: Attempt, lines: Iterator[Line]) -> Iterator[Output]:

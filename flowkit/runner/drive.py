@@ -171,7 +171,7 @@ class Driver:
         record, attempt = self._with.record, command.attempt
         base = None
         if self._with.base_run is not None:
-            base = self._with.metadata.previous_manifest(self._run.flow, self._run, attempt.key)
+            base = self._feed.base(attempt.key)
         spec = TaskSpec(
             run=self._run,
             attempt=attempt,
@@ -289,7 +289,7 @@ class Driver:
         )
         self._feed.flush()
         self._with.store.create_end(end)
-        self._with.metadata.record_end(end)
+        self._feed.finished(end)
         self._with.logs.remove_empty()
         return end
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from flowkit.errors import MetadataError
 from flowkit.metadata import Metadata
-from flowkit.values import Attempt, RunId, TaskResult
+from flowkit.records import RunEnd
+from flowkit.values import Attempt, Digest, RunId, TaskKey, TaskResult
 
 BATCH = 200
 PATIENCE_S = 0.25
@@ -19,7 +20,7 @@ class IndexFeed:
     """Writes results to the index a batch at a time.
 
     Attempts that end before the next batch never cost a row that says they run. The index only
-    repeats what the store holds: if it cannot be written, the run goes on and `warn` is told once.
+    repeats what the store holds: if it fails, the run goes on and `warn` is told once.
     """
 
     def __init__(self, metadata: Metadata, run: RunId, warn: Callable[[str], None]) -> None:
@@ -48,6 +49,20 @@ class IndexFeed:
             self._beat_at = now
             self._write(lambda: self._metadata.heartbeat(self._run, datetime.now(UTC)))
 
+    def finished(self, end: RunEnd) -> None:
+        """Write how the run ended."""
+        self._write(lambda: self._metadata.record_end(end))
+
+    def base(self, key: TaskKey) -> Digest | None:
+        """Return the manifest of the same task in an earlier run, if the index can tell."""
+        if self._is_broken:
+            return None
+        try:
+            return self._metadata.previous_manifest(self._run.flow, self._run, key)
+        except MetadataError as error:
+            self._give_up(error)
+            return None
+
     def flush(self) -> None:
         """Write all that is waiting."""
         self._flushed_at = time.monotonic()
@@ -65,5 +80,8 @@ class IndexFeed:
         try:
             write()
         except MetadataError as error:
-            self._is_broken = True
-            self._warn(f"{error.message}; the run goes on, and `flowkit store reindex` mends it")
+            self._give_up(error)
+
+    def _give_up(self, error: MetadataError) -> None:
+        self._is_broken = True
+        self._warn(f"{error.message}; the run goes on, and `flowkit store reindex` mends it")

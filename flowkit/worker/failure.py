@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING
 
 from flowkit.errors import FlowkitError
@@ -23,8 +24,14 @@ def failure_of(error: BaseException) -> Failure:
     has no traceback. What UTF-8 cannot hold is escaped.
     """
     told = traceback.TracebackException.from_exception(error, compact=True)
+    if isinstance(error, FlowkitError):
+        # What lies beneath an error of our own is of no use to whoever reads its message.
+        told.__cause__ = told.__context__ = None
+        began = dropwhile(lambda frame: not _is_users(frame), told.stack)
+        frames: Iterable[traceback.FrameSummary] = takewhile(_is_users, began)
+        told.stack = traceback.StackSummary.from_list([*frames])
     for one in _chain(told):
-        own = [frame for frame in one.stack if _is_users(frame.filename)]
+        own = [frame for frame in one.stack if _is_users(frame)]
         one.stack = traceback.StackSummary.from_list(own)
     last = told.stack[-1] if told.stack else None
     if isinstance(error, FlowkitError):
@@ -68,5 +75,5 @@ def _chain(told: traceback.TracebackException) -> Iterable[traceback.TracebackEx
         waiting += [one.__cause__, one.__context__, *(one.exceptions or ())]
 
 
-def _is_users(filename: str) -> bool:
-    return not filename.startswith((OWN_CODE, "<frozen"))
+def _is_users(frame: traceback.FrameSummary) -> bool:
+    return not frame.filename.startswith((OWN_CODE, "<frozen"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -49,8 +50,17 @@ class FramedOutput(io.RawIOBase):
         for at in range(0, len(view), LARGEST_FRAME):
             piece = view[at : at + LARGEST_FRAME]
             head = b"\x1e%s%d %d\n" % (self._letter, time.time_ns() // 1_000, len(piece))
-            os.write(self._descriptor, head + piece)
+            self._write_frame(head + piece)
         return len(view)
+
+    def _write_frame(self, frame: bytes) -> None:
+        while True:
+            try:
+                os.write(self._descriptor, frame)  # whole or not at all, as it is small
+            except BlockingIOError:  # a child that shares the pipe has made it not to block
+                select.select([], [self._descriptor], [])
+            else:
+                return
 
 
 def text_output(stream: Stream, descriptor: int, own: int) -> io.TextIOWrapper:

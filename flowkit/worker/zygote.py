@@ -114,6 +114,7 @@ class Zygote:
         except ExecutorError:
             pass  # the driver is gone, which is how this ends
         finally:
+            signal.set_wakeup_fd(-1)  # nobody reads any more that children end
             for pid in self._children:
                 _kill_group(pid, signal.SIGKILL)
 

@@ -371,7 +371,7 @@ def on_a_terminal(folder: Path, *words: str, **more: str) -> tuple[int, str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "flowkit", *words],
         cwd=folder,
-        env=environment(TERM="xterm-256color", **more),
+        env=environment(**{"TERM": "xterm-256color", **more}),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
@@ -394,12 +394,27 @@ def test_a_terminal_is_shown_a_picture_and_gets_its_cursor_back(folder: Path) ->
     code, raw = on_a_terminal(folder, "run", "letters.py")
     assert code == 0
     assert raw.rindex("\x1b[?25h") > raw.rindex("\x1b[?25l")
-    final = raw[raw.rindex("\x1b[?2026h") :]
+    final = raw[raw.rindex("\x1b[2K") :]
     plain = re.sub(r"\x1b\[[?\d;]*[a-zA-Z]", "", final).splitlines()
     steps = [line.split()[1] for line in plain if line.startswith("✓ ")]
     assert steps == ["start", "spell", "join", "end"]
     assert "3/3" in final
     assert "look at it with `flowkit show Letters/1`" in plain[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [(["--executor", "inline"], {}), (["--progress", "plain"], {}), ([], {"TERM": "dumb"})],
+)
+def test_a_picture_is_not_shown_where_it_would_be_in_the_way(
+    folder: Path, words: list[str], more: dict[str, str]
+) -> None:
+    """Steps of the inline executor write, and ask a debugger, where they like."""
+    code, raw = on_a_terminal(folder, "run", "letters.py", *words, **more)
+    assert code == 0
+    assert "\x1b[2K" not in raw
+    assert "\x1b[?25l" not in raw
+    assert "join attempt 0 succeeded" in raw
 
 
 def test_no_color_means_no_colour_and_plain_progress_no_picture(folder: Path) -> None:
