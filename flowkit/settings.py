@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -23,6 +23,8 @@ from flowkit.errors import UsageError
 __all__ = ["ResolvedSettings", "Settings", "is_dumb_terminal", "read_settings", "wants_colour"]
 
 _PREFIX = "FLOWKIT_"
+_BOUNDS = {"ge": " of at least {}", "gt": " above {}", "min_length": " that is not empty"}
+"""How pydantic calls the bounds of a field, and how errors say them."""
 _PATHS = ("home", "store", "metadata")
 
 
@@ -319,6 +321,26 @@ def _wrong_values(error: ValidationError, given: Mapping[str, _Given]) -> UsageE
         if name not in given:
             # A default that could not be made because the setting it follows is wrong.
             continue
-        reason = fault["msg"][:1].lower() + fault["msg"][1:]
-        faults.append(f"`{name}` is `{given[name].value}` in {given[name].origin}, but {reason}")
+        found = f"`{name}` is `{given[name].value}` in {given[name].origin}"
+        faults.append(f"{found}, but takes {_expected(name)}")
     return UsageError("; ".join(faults), hint="correct the value where it is set")
+
+
+def _expected(name: str) -> str:
+    """Say what a setting takes, from its type and its bounds."""
+    field = Settings.model_fields[name]
+    if get_origin(field.annotation) is Literal:
+        *others, last = (f"`{one}`" for one in get_args(field.annotation))
+        return f"{', '.join(others)} or {last}"
+    kinds: dict[object, str] = {
+        Path: "the path of a folder",
+        bool: "`true` or `false`",
+        float: "a number",
+        int: "a whole number",
+    }
+    text = kinds.get(field.annotation, "text")
+    for bound in field.metadata:
+        for attribute, words in _BOUNDS.items():
+            if hasattr(bound, attribute):
+                text += words.format(getattr(bound, attribute))
+    return text

@@ -172,6 +172,29 @@ def test_all_wrong_values_are_named_with_their_sources(
     assert "`store`" not in message
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("max_workers", "many", "a whole number of at least 1"),
+        ("max_workers", "0", "a whole number of at least 1"),
+        ("max_workers", "1.5", "a whole number of at least 1"),
+        ("memory_mb", "-3", "a whole number above 0"),
+        ("cpu", "all", "a number above 0"),
+        ("sync", "maybe", "`true` or `false`"),
+        ("progress", "bar", "`auto`, `plain` or `off`"),
+        ("home", "", "the path of a folder"),
+        ("executor", "", "text that is not empty"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_is_expected_and_where_it_stands(
+    project: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+) -> None:
+    variable = f"FLOWKIT_{name.upper()}"
+    monkeypatch.setenv(variable, value)
+    found = f"`{name}` is `{value}` in environment {variable}"
+    assert failure(project).message == f"{found}, but takes {expected}"
+
+
 @pytest.mark.parametrize("content", [b"gpu = ", b"\xff\xfe"])
 def test_a_file_that_is_no_toml_is_named(project: Path, content: bytes) -> None:
     (project / "flowkit.toml").write_bytes(content)
