@@ -14,7 +14,7 @@ from flowkit.graph.model import FlowDescription
 from flowkit.values import Digest, Failure, Outcome, RunId, TaskKey
 
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "lost"]
-"""`lost`: the runner died; derived from its lease when asked for, never stored."""
+"""`lost`: the runner died. Told from its heartbeat when somebody asks, never stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
