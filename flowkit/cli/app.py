@@ -104,6 +104,9 @@ def _common_options() -> list[click.Option]:
     return [
         click.Option(["--home"], metavar="DIR", help="Where flowkit keeps its state."),
         click.Option(["--store"], metavar="DIR", help="Where runs and artifacts are stored."),
+        click.Option(
+            ["--quiet"], is_flag=True, help="Print only what the flow prints, and errors."
+        ),
         click.Option(["--debug"], is_flag=True, help="Print the full traceback of an error."),
         click.Option(["--version"], is_flag=True, help="Print versions and exit."),
     ]
@@ -117,9 +120,6 @@ def _script_options() -> list[click.Option]:
             multiple=True,
             metavar="SPEC",
             help="Add a decorator to every step, such as `retry:times=2`.",
-        ),
-        click.Option(
-            ["--quiet"], is_flag=True, help="Print only what the flow prints, and errors."
         ),
         click.Option(["--datastore-root"], metavar="DIR", hidden=True),
         click.Option(["--pylint/--no-pylint"], default=None, hidden=True),
@@ -148,7 +148,7 @@ def _root(ctx: click.Context, /, **options: Any) -> int | None:
     for name, value in (("home", options["home"]), ("store", store)):
         if value is not None:
             invocation.overrides[name] = value
-    if options.get("quiet"):
+    if options["quiet"]:
         invocation.overrides["quiet"] = True
     if options["version"]:
         return _follow(ctx, "version")

@@ -73,6 +73,8 @@ def dump_artifacts(
         _save(workspace, found, file)
     elif as_json:
         print_json("dump", tasks=_documents(workspace, found, max_value_size))
+    elif not found:
+        say(f"no task of {pathspec} has succeeded, so there are no artifacts")
     else:
         _print(workspace, found, max_value_size)
 

@@ -19,7 +19,7 @@ from flowkit.cli.documents import (
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
 from flowkit.cli.screen import print_table, say
-from flowkit.cli.targets import find_target, pathspec_argument, tasks_of
+from flowkit.cli.targets import find_target, offer_flows, pathspec_argument, tasks_of
 from flowkit.cli.text import (
     MISSING,
     human_duration,
@@ -67,22 +67,33 @@ def list_flows(invocation: Invocation, /, *, as_json: bool) -> None:
 
 @command(
     "runs",
-    examples=["list runs", "list runs --flow Train --status failed", "list runs --tag nightly"],
+    examples=["list runs", "list runs Train --status failed", "list runs --tag nightly"],
     exits=[4],
 )
-@click.option("--flow", metavar="NAME", help="Only runs of this flow.")
+@click.argument("name", metavar="[FLOW]", required=False, shell_complete=offer_flows)
+@click.option("--flow", metavar="NAME", help="Only runs of this flow, the same as FLOW.")
 @click.option("--tag", multiple=True, help="Only runs with this tag; may be repeated.")
 @click.option("--status", type=click.Choice(_RUN_STATES), help="Only runs that stand like this.")
 @click.option("--user", metavar="NAME", help="Only runs that this user started.")
 @limit_option(20)
 @json_option
 @click.pass_obj
-def list_runs(invocation: Invocation, /, *, as_json: bool, **filters: Any) -> None:
-    """List runs, newest first."""
+def list_runs(
+    invocation: Invocation, /, *, name: str | None, flow: str | None, as_json: bool, **filters: Any
+) -> None:
+    """List runs, newest first; with FLOW, only those of that flow."""
+    if name is not None and flow is not None:
+        raise UsageError("two flows are named", hint="leave `--flow` away")
     workspace = invocation.open_workspace()
-    if invocation.script is not None:
-        filters["flow"] = filters["flow"] or invocation.script.flow
-    runs = workspace.metadata.runs(filters.pop("flow"), tags=filters.pop("tag"), **filters)
+    if name is not None:
+        flow = name.rstrip("/")
+        if workspace.metadata.latest_run(flow) is None:
+            from flowkit.client import missing_flow
+
+            raise missing_flow(workspace, flow)
+    elif flow is None and invocation.script is not None:
+        flow = invocation.script.flow
+    runs = workspace.metadata.runs(flow, tags=filters.pop("tag"), **filters)
     if as_json:
         print_json("list-runs", runs=[run_document(row) for row in runs])
     elif runs:
@@ -191,16 +202,19 @@ def print_runs(runs: list[RunRow]) -> None:
 
 
 def print_steps(steps: list[StepRow]) -> None:
-    """Print steps as a table."""
+    """Print steps as a table; lost tasks have a column only where there are some."""
+    has_lost = any(row.lost for row in steps)
     rows = []
     for row in steps:
         took = None
         if row.started_at is not None and row.finished_at is not None:
             took = (row.finished_at - row.started_at).total_seconds()
-        numbers = (row.total, row.succeeded, row.cloned, row.running, row.failed + row.lost)
+        numbers = [row.total, row.succeeded, row.cloned, row.running, row.failed]
+        numbers += [row.lost] if has_lost else []
         counts = [f"{number:,}" if number else MISSING for number in numbers]
         rows.append((row.step, *counts, human_duration(took)))
-    numeric = ("tasks", "succeeded", "cloned", "running", "failed", "took")
+    lost = ["lost"] if has_lost else []
+    numeric = ["tasks", "succeeded", "cloned", "running", "failed", *lost, "took"]
     print_table(("step", *numeric), rows, right=numeric)
 
 

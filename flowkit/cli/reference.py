@@ -25,7 +25,7 @@ if __name__ == "__main__":
 ```
 
 has the same commands: `python flow.py run` is `flowkit run flow.py`, and pathspecs may leave the
-flow out, as in `python flow.py logs 12/train`. Options such as `--with`, `--quiet` and
+flow out, as in `python flow.py logs 12/train`. Options such as `--with` and
 `--datastore-root` may stand before the command there. `python flow.py` alone checks the flow.
 
 Data goes to stdout, everything else to stderr. Every command that reads has `--json`: one document

@@ -111,3 +111,13 @@ def offer_pathspecs(
     else:
         names = [str(row.run) for row in index.runs(flow, limit=_OFFERED)]
     return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def offer_flows(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the flows that have runs."""
+    from click.shell_completion import CompletionItem
+
+    names = [row.name for row in of_context(ctx).open_workspace().metadata.flows()]
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]

@@ -112,7 +112,7 @@ def test_only_the_command_that_is_named_is_imported() -> None:
         (["list", "runs", "--limit", "x"], "`--limit`: ", "`flowkit list runs --help`"),
         (["list", "runs", "--limit"], "`--limit` requires", "--help`"),
         (["list", "runs", "--status", "odd"], "`--status`: ", "--help`"),
-        (["list", "runs", "odd"], "unexpected extra argument", "`flowkit list runs --help`"),
+        (["list", "flows", "odd"], "unexpected extra argument", "`flowkit list flows --help`"),
         (["check"], "argument `FLOW` is missing", "`flowkit check --help`"),
         (["run"], "argument `FLOW` is missing", "`flowkit run --help`"),
         (["run", "--tag", "x"], "argument `FLOW` is missing", "`flowkit run --help`"),

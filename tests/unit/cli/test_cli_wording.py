@@ -15,7 +15,7 @@ from flowkit.cli.invocation import Invocation
 from flowkit.client import Flow, Run, Step, Task, Workspace
 from flowkit.errors import NotFound
 from flowkit.records import RunEnd
-from flowkit.values import Failure, RunId, TaskKey
+from flowkit.values import Attempt, Failure, RunId, TaskKey
 
 Call = Callable[..., Any]
 
@@ -129,3 +129,47 @@ def test_what_is_missing_is_said_in_the_same_words_in_python(
     said = call("show", pathspec)
     assert said.code == 2
     assert said.err == f"error: {caught.value.message}\n\nhint: {caught.value.hint}\n"
+
+
+def test_runs_of_one_flow_are_listed_by_its_name(call: Call, good: Any, bad: Any) -> None:
+    named = call("list", "runs", "Train", "--json").json["runs"]
+    assert [run["id"] for run in named] == ["13", "12"]
+    assert call("list", "runs", "Train/").out == call("list", "runs", "--flow", "Train").out
+
+
+def test_runs_of_a_flow_that_never_ran_are_an_error(call: Call, good: Any) -> None:
+    said = call("list", "runs", "Trian")
+    assert said.code == 2
+    assert "did you mean `Train`?" in said.err
+    assert call("list", "runs", "Train", "--flow", "Train").code == 2
+
+
+def test_a_dump_without_artifacts_says_so(call: Call, tell: Any) -> None:
+    tell(14).fail(TaskKey("start"))
+    said = call("dump", "Train/14")
+    assert (said.code, said.out) == (0, "")
+    assert said.err == "no task of Train/14 has succeeded, so there are no artifacts\n"
+
+
+def test_tasks_of_a_dead_driver_are_shown_as_lost(
+    call: Call, tell: Any, workspace: Workspace
+) -> None:
+    story = tell(15)
+    story.succeed(TaskKey("start"), names=["a", "b"])
+    story.fail(TaskKey("fit", (0,)))
+    began = [Attempt(TaskKey("fit", (1,)))]
+    workspace.metadata.record_started(story.run, began, story.record.started_at)
+    header, _, fit = call("list", "steps", "Train/15").out.splitlines()
+    counts = dict(zip(header.split(), fit.split(), strict=True))
+    assert (counts["failed"], counts["lost"], counts["running"]) == ("1", "1", "-")
+    assert " lost " in call("show", "Train/15").out
+    assert " lost " not in call("show", "Train/15/start").out
+
+
+@pytest.mark.parametrize("words", [("--quiet", "run"), ("run", "--quiet")])
+def test_quiet_may_stand_before_the_command_or_after_it(
+    call: Call, talk: str, words: tuple[str, ...]
+) -> None:
+    Path("said.txt").write_text("hello")
+    said = call(*words, talk, "--words", "said.txt")
+    assert (said.code, said.out, said.err) == (0, "", "")
