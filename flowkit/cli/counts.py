@@ -86,11 +86,13 @@ class RunCounts:
                 step.started_at = step.started_at or at
             case TaskEnded():
                 self._end(fact)
-            case TasksCloned(keys=keys):
+            case TasksCloned(keys=keys, widths=widths):
                 for key in keys:
                     step = self.steps[key.step]
                     step.done += 1
                     step.cloned += 1
+                for key, width in widths.items():
+                    self._fan_out(key.step, width)
             case RunEnded():
                 self.ended = fact
 
@@ -118,5 +120,8 @@ class RunCounts:
         else:
             step.failed += 1
         if fact.width is not None:
-            for inner in self._fans.get(step.name, ()):
-                inner.expected = (inner.expected or 0) + fact.width
+            self._fan_out(step.name, fact.width)
+
+    def _fan_out(self, split: str, width: int) -> None:
+        for inner in self._fans.get(split, ()):
+            inner.expected = (inner.expected or 0) + width

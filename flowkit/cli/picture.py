@@ -1,90 +1,130 @@
-"""A run's progress as a picture: lines of coloured pieces, cut to the width of a terminal."""
+"""A run's progress as something that rich can draw: a headline, and a line a step."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from flowkit.cli.counts import RunCounts, StepCount
-from flowkit.cli.text import cell_width, count_of, human_duration, pad
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    Group,
+    OverflowMethod,
+    RenderableType,
+    RenderResult,
+)
+from rich.progress_bar import ProgressBar
+from rich.segment import Segment
+from rich.spinner import Spinner
+from rich.table import Column, Table
+from rich.text import Text
 
-Piece = tuple[str, str]
-"""Some text and its colour, empty for none."""
+from flowkit.cli.counts import RunCounts, StepCount
+from flowkit.cli.text import count_of, human_duration
 
 _BAR, _SHORT_BAR = 24, 8
-_NARROW = 72
-_SETTLED = "green"
 
 
 @dataclass(frozen=True, slots=True)
-class Glyphs:
-    """The signs of the picture. `spinner` has one sign a turn."""
+class _Signs:
+    """What rich does not choose by the terminal's encoding."""
 
     done: str
     failed: str
     waiting: str
-    full: str
-    empty: str
     dot: str
-    more: str
     spinner: str
+    overflow: OverflowMethod
 
 
-UNICODE = Glyphs("✓", "✗", "·", "━", "─", "·", "…", "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
-ASCII = Glyphs("+", "x", ".", "#", "-", "-", "~", "|/-\\")
+_UNICODE = _Signs("✓", "✗", "·", "·", "dots", "ellipsis")
+_ASCII = _Signs("+", "x", ".", "-", "line", "crop")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Canvas:
-    """Where the picture goes: its size in columns and lines, and the signs it can show."""
+class RunPicture:
+    """A run as its counts say it is at the moment of drawing, never higher than the terminal.
 
-    width: int
-    height: int
-    glyphs: Glyphs
-
-
-def draw(counts: RunCounts, now: datetime, canvas: Canvas, *, turn: int) -> list[list[Piece]]:
-    """Draw a run: a line a step under a headline. Never higher or wider than the canvas.
-
-    `turn` moves the spinner. A run that has ended is drawn whole, whatever the height.
+    A run that has ended is drawn whole, whatever the height. One object serves a whole run.
     """
-    steps = list(counts.steps.values())
-    room = len(steps) if counts.ended else max(3, canvas.height - 3)
-    above, shown, below = _window(steps, room)
-    lines = [] if counts.ended else [_headline(counts, now, canvas.glyphs)]
-    if above:
-        lines.append([(f"{canvas.glyphs.done} {count_of(above, 'step')} done", "dim")])
-    names = max((cell_width(step.name) for step in shown), default=0)
-    names = min(names, max(12, canvas.width // 3))
-    bars = any(_has_bar(step) for step in shown)
-    tallies = max((len(_tally(step)) for step in shown), default=0)
-    for step in shown:
-        sign = _sign(step, canvas.glyphs, turn=None if counts.ended else turn)
-        name = step.name
-        if cell_width(name) > names:
-            name = name[: names - 1] + canvas.glyphs.more
-        line = [sign, (" " + pad(name, names) + "  ", "" if step.is_begun else "dim")]
-        if bars:
-            line += _bar(step, canvas.glyphs, _SHORT_BAR if canvas.width < _NARROW else _BAR)
-        took = human_duration(step.seconds(now)) if step.started_at else ""
-        line += [(f"{_tally(step):>{tallies}}  ", ""), (f"{took:>7}", "dim")]
-        line += _notes(step)
-        lines.append(line)
-    if below:
-        lines.append([(f"{canvas.glyphs.waiting} {count_of(below, 'more step')}", "dim")])
-    return [_cut(line, canvas.width) for line in lines]
 
+    def __init__(self, counts: RunCounts, clock: Callable[[], datetime]) -> None:
+        self._counts = counts
+        self._clock = clock
+        self._spinners: dict[str, Spinner] = {}
+        self._widths: list[int] = []
 
-def _headline(counts: RunCounts, now: datetime, glyphs: Glyphs) -> list[Piece]:
-    if counts.began is None:
-        return []
-    record = counts.began.record
-    seconds = (now - record.started_at).total_seconds()
-    line = [(str(record.run), "bold"), (f" {glyphs.dot} {human_duration(seconds)}", "")]
-    if record.origin is not None:
-        line.append((f" {glyphs.dot} resumes {record.origin}", "dim"))
-    return line
+    def rows(self, width: int) -> int:
+        """Count the rows that the last drawing takes on a terminal that is now so wide."""
+        return sum(max(1, -(-drawn // width)) for drawn in self._widths)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Draw the run as it is now."""
+        lines = console.render_lines(self._drawn(options), options, pad=False)
+        self._widths = [Segment.get_line_length(line) for line in lines]
+        for line in lines:
+            yield from line
+            yield Segment.line()
+
+    def _drawn(self, options: ConsoleOptions) -> RenderableType:
+        signs = _ASCII if options.ascii_only else _UNICODE
+        steps = list(self._counts.steps.values())
+        is_over = self._counts.ended is not None
+        room = len(steps) if is_over else max(3, options.size.height - 3)
+        above, shown, below = _window(steps, room)
+        parts: list[RenderableType] = [] if is_over else [self._headline(signs)]
+        if above:
+            parts.append(_aside(f"{signs.done} {count_of(above, 'step')} done"))
+        parts.append(self._table(shown, signs, width=options.max_width))
+        if below:
+            parts.append(_aside(f"{signs.waiting} {count_of(below, 'more step')}"))
+        return Group(*parts)
+
+    def _headline(self, signs: _Signs) -> Text:
+        line = Text(no_wrap=True, overflow="crop")
+        if self._counts.began is None:
+            return line
+        record = self._counts.began.record
+        seconds = (self._clock() - record.started_at).total_seconds()
+        line.append(str(record.run), "bold").append(f" {signs.dot} {human_duration(seconds)}")
+        if record.origin is not None:
+            line.append(f" {signs.dot} resumes {record.origin}", "dim")
+        return line
+
+    def _table(self, steps: Sequence[StepCount], signs: _Signs, *, width: int) -> Table:
+        has_bars = any(_has_bar(step) for step in steps)
+        columns = [Column(no_wrap=True, max_width=max(14, width // 3))]
+        if has_bars:
+            columns.append(Column(min_width=_SHORT_BAR, max_width=_BAR))
+            columns.append(Column(no_wrap=True, justify="right"))
+        columns.append(Column(no_wrap=True, justify="right", min_width=7, style="dim"))
+        columns.append(Column())
+        # On a narrow terminal bars and notes give way: only columns that may wrap shrink at first,
+        # though what is in these two does not wrap.
+        for column in columns:
+            column.overflow = signs.overflow
+        table = Table.grid(*columns, padding=(0, 2, 0, 0))
+        now = self._clock()
+        for step in steps:
+            cells = [self._name(step, signs)]
+            if has_bars:
+                cells += _bar(step)
+            cells.append(human_duration(step.seconds(now)) if step.started_at else "")
+            table.add_row(*cells, _notes(step))
+        return table
+
+    def _name(self, step: StepCount, signs: _Signs) -> RenderableType:
+        """Write a step's name behind its sign, which spins while the step goes on."""
+        name = Text(step.name, "" if step.is_begun else "dim")
+        if step.failed:
+            return Text.assemble((signs.failed, "red"), " ", name)
+        if step.is_over:
+            return Text.assemble((signs.done, "green"), " ", name)
+        if not step.is_begun or self._counts.ended is not None:
+            return Text.assemble((signs.waiting, "dim"), " ", name)
+        if step.name not in self._spinners:
+            self._spinners[step.name] = Spinner(signs.spinner, name, style="cyan")
+        return self._spinners[step.name]
 
 
 def _window(steps: Sequence[StepCount], room: int) -> tuple[int, Sequence[StepCount], int]:
@@ -98,59 +138,36 @@ def _window(steps: Sequence[StepCount], room: int) -> tuple[int, Sequence[StepCo
     return first, steps[first : first + room], len(steps) - first - room
 
 
-def _sign(step: StepCount, glyphs: Glyphs, *, turn: int | None) -> Piece:
-    """Choose a step's sign; `turn` is None once the run is over, and nothing spins."""
-    if step.failed:
-        return glyphs.failed, "red"
-    if step.is_over:
-        return glyphs.done, _SETTLED
-    if step.is_begun and turn is not None:
-        return glyphs.spinner[turn % len(glyphs.spinner)], "cyan"
-    return glyphs.waiting, "dim"
+def _aside(text: str) -> Text:
+    return Text(text, "dim", no_wrap=True, overflow="crop")
 
 
 def _has_bar(step: StepCount) -> bool:
     return step.total > 1
 
 
-def _bar(step: StepCount, glyphs: Glyphs, length: int) -> list[Piece]:
+def _bar(step: StepCount) -> list[RenderableType]:
     if not _has_bar(step):
-        return [(" " * (length + 2), "")]
-    done = step.done * length // step.total
-    failed = min(length - done, -(-step.failed * length // step.total))
-    return [
-        (glyphs.full * done, _SETTLED if step.is_over else "cyan"),
-        (glyphs.full * failed, "red"),
-        (glyphs.empty * (length - done - failed) + "  ", "dim"),
-    ]
+        return ["", ""]
+    bar = ProgressBar(
+        total=step.total,
+        completed=step.done,
+        style="bright_black",
+        complete_style="red" if step.failed else "cyan",
+        finished_style="green",
+    )
+    return [bar, f"{step.done:,}/{step.total:,}"]
 
 
-def _tally(step: StepCount) -> str:
-    return f"{step.done:,}/{step.total:,}" if _has_bar(step) else ""
-
-
-def _notes(step: StepCount) -> list[Piece]:
-    told: Iterable[tuple[int, str, str]] = (
+def _notes(step: StepCount) -> Text:
+    told = (
         (step.running, "running", "cyan"),
         (step.failed, "failed", "red"),
         (step.cancelled, "cancelled", "yellow"),
         (step.again, "tried again", "yellow"),
         (step.cloned, "cloned", "dim"),
     )
-    return [(f"  {number:,} {what}", colour) for number, what, colour in told if number]
-
-
-def _cut(line: list[Piece], width: int) -> list[Piece]:
-    """Cut a line to fewer columns than the terminal has, so that it never wraps."""
-    left = width - 1
-    kept: list[Piece] = []
-    for text, colour in line:
-        if cell_width(text) <= left:
-            left -= cell_width(text)
-            kept.append((text, colour))
-            continue
-        while cell_width(text) > left:
-            text = text[:-1]
-        kept.append((text, colour))
-        break
-    return kept
+    notes = [Text(f"{number:,} {what}", colour) for number, what, colour in told if number]
+    line = Text("  ").join(notes)
+    line.no_wrap = True
+    return line

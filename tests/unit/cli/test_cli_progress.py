@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pty
 import re
-import struct
-import termios
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from io import StringIO
-from typing import Any
+from io import BytesIO, StringIO, TextIOWrapper
+from typing import Any, TextIO
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console, ConsoleDimensions
 
 from flowkit.cli.counts import RunCounts
 from flowkit.cli.lines import Lines
 from flowkit.cli.live import LiveProgress
-from flowkit.cli.picture import ASCII, UNICODE, Canvas, draw
+from flowkit.cli.picture import RunPicture
 from flowkit.cli.plain import PlainProgress
 from flowkit.cli.text import cell_width
 from flowkit.graph import FlowDescription, Graph, Kind, Node, Place
@@ -237,6 +235,18 @@ def test_a_fan_out_says_how_many_tasks_there_will_be() -> None:
     assert not counts.steps["inner"].is_begun
 
 
+def test_a_resumed_fan_out_says_how_many_tasks_there_will_be() -> None:
+    start, first = TaskKey("start"), TaskKey("outer", (0,))
+    counts = told(
+        began(),
+        TasksCloned((start, first), "Wide/2", {start: 3, first: 4}),
+        started("inner", 0, 0),
+    )
+    outer, inner = counts.steps["outer"], counts.steps["inner"]
+    assert (outer.done, outer.total, outer.is_over) == (1, 3, False)
+    assert (inner.running, inner.total) == (1, 4)
+
+
 def test_retries_clones_and_cancellations_are_counted_apart() -> None:
     cancelled = Failure(type_name="Cancelled", message="the run was cancelled")
     counts = told(
@@ -256,10 +266,16 @@ def test_retries_clones_and_cancellations_are_counted_apart() -> None:
     assert counts.steps["start"].seconds(NOW) is None
 
 
-def text_of(counts: RunCounts, **canvas: Any) -> list[str]:
-    shape = Canvas(**{"width": 100, "height": 30, "glyphs": UNICODE, **canvas})
-    picture = draw(counts, NOW + timedelta(seconds=9), shape, turn=0)
-    return ["".join(text for text, _ in line).rstrip() for line in picture]
+def console_of(file: TextIO, *, width: int = 100, height: int = 30) -> Console:
+    return Console(file=file, width=width, height=height, get_time=lambda: 0.0)
+
+
+def text_of(counts: RunCounts, *, encoding: str = "utf-8", **size: int) -> list[str]:
+    """Return the lines of a picture nine seconds into the run, as a terminal would get them."""
+    console = console_of(TextIOWrapper(BytesIO(), encoding=encoding), **size)
+    picture = RunPicture(counts, lambda: NOW + timedelta(seconds=9))
+    lines = console.render_lines(picture, pad=False)
+    return ["".join(part.text for part in line).rstrip() for line in lines]
 
 
 def test_the_picture_has_a_line_a_step_and_bars_where_a_step_fans_out() -> None:
@@ -275,7 +291,8 @@ def test_the_picture_has_a_line_a_step_and_bars_where_a_step_fans_out() -> None:
     )
     assert lines[0] == "Wide/3 · 9.0s"
     assert lines[1].split() == ["✓", "start", "2.0s"]
-    assert lines[2].startswith("✗ outer   ━━━━━━━━━━━━────────────  1/4")
+    assert lines[2].startswith("✗ outer   ━━━━━━")
+    assert "1/4" in lines[2]
     assert lines[2].endswith("1 running  1 failed")
     assert lines[3].split() == ["·", "inner"]
 
@@ -297,119 +314,194 @@ def test_a_long_flow_shows_the_steps_that_move() -> None:
     height=st.integers(6, 60),
     done=st.integers(0, 41),
     description=st.sampled_from([WIDE, LONG]),
-    glyphs=st.sampled_from([UNICODE, ASCII]),
+    encoding=st.sampled_from(["utf-8", "ascii"]),
 )
-def test_the_picture_never_leaves_the_canvas(
-    width: int, height: int, done: int, description: FlowDescription, glyphs: Any
+def test_the_picture_never_leaves_the_terminal(
+    width: int, height: int, done: int, description: FlowDescription, encoding: str
 ) -> None:
     begin = began(description)
     facts: list[RunFact] = [begin]
     for step in begin.steps[:done]:
         facts += [started(step), ended(step, width=3)]
-    counts = told(*facts)
-    picture = draw(counts, NOW, Canvas(width=width, height=height, glyphs=glyphs), turn=done)
-    assert len(picture) <= height
-    for line in picture:
-        assert cell_width("".join(text for text, _ in line)) < width
+    facts += [started(step) for step in begin.steps[done : done + 1]]
+    lines = text_of(told(*facts), encoding=encoding, width=width, height=height)
+    assert len(lines) <= height
+    for line in lines:
+        assert cell_width(line) <= width
+        line.encode(encoding)
 
 
 class Screen:
     """A terminal, as far as the live picture needs one: it shows what escape codes leave."""
 
-    def __init__(self, columns: int = 100) -> None:
+    def __init__(self) -> None:
         self.rows = [""]
         self.at = 0
-        self.columns = columns
         self.cursor = True
 
     def feed(self, text: str) -> None:
-        for part in re.findall(r"\x1b\[[?\d;]*[a-zA-Z]|\r?\n|[^\x1b\r\n]+|\r", text):
-            if part in ("\n", "\r\n"):
+        for part in re.findall(r"\x1b\[[?\d;]*[a-zA-Z]|\n|\r|[^\x1b\r\n]+", text):
+            if part == "\n":
                 self.at += 1
                 if self.at == len(self.rows):
                     self.rows.append("")
-            elif not part.startswith("\x1b"):
-                self.rows[self.at] += part
-            elif part.endswith("F"):
-                self.at -= int(part[2:-1])
+            elif part == "\x1b[1A":
+                self.at -= 1
                 assert self.at >= 0, "the cursor leaves the screen"
-                self.overwrite()
-            elif part.endswith("J"):
-                del self.rows[self.at + 1 :]
+            elif part == "\x1b[2K":
                 self.rows[self.at] = ""
             elif part in ("\x1b[?25l", "\x1b[?25h"):
                 self.cursor = part.endswith("h")
+            elif part != "\r" and not part.startswith("\x1b"):
+                self.rows[self.at] += part
 
-    def overwrite(self) -> None:
-        for row in range(self.at, len(self.rows)):
-            self.rows[row] = ""
+    def narrow(self, columns: int) -> None:
+        """Break what is too long, as terminals do when they become narrower."""
+        broken = [
+            [row[at : at + columns] for at in range(0, len(row), columns)] for row in self.rows
+        ]
+        self.rows = [piece for pieces in broken for piece in pieces or [""]]
+        self.at = len(self.rows) - 1
+
+    @property
+    def lines(self) -> list[str]:
+        return [row.rstrip() for row in self.rows if row.strip()]
+
+
+class Terminal:
+    """A real terminal device, and a screen that shows what is written to it."""
+
+    def __init__(self, ours: int, stream: TextIO) -> None:
+        self.stream = stream
+        self.console = console_of(stream)
+        self.screen = Screen()
+        self.raw = ""
+        self._ours = ours
+
+    def look(self) -> Screen:
+        """Return the screen with all that was written until now."""
+        self.stream.write("\x04")
+        self.stream.flush()
+        raw = b""
+        while b"\x04" not in raw:
+            raw += os.read(self._ours, 65536)
+        text = raw.decode().replace("\x04", "")
+        self.raw += text
+        self.screen.feed(text)
+        return self.screen
 
 
 @pytest.fixture
-def terminal() -> Iterator[tuple[Any, Any]]:
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
     with open(theirs, "w", encoding="utf-8") as stream:
-        yield ours, stream
+        yield Terminal(ours, stream)
     os.close(ours)
 
 
-def shown(ours: int, stream: Any) -> tuple[Screen, str]:
-    """Read all that was written to a terminal, and what it looks like then."""
-    stream.write("\x04")
-    stream.flush()
-    raw = b""
-    while b"\x04" not in raw:
-        raw += os.read(ours, 65536)
-    text = raw.decode().replace("\x04", "")
-    screen = Screen()
-    screen.feed(text)
-    return screen, text
+def live_on(terminal: Terminal, stdout: TextIO | None = None) -> LiveProgress:
+    return LiveProgress(stdout=stdout or terminal.stream, console=terminal.console)
 
 
-def test_the_live_picture_ends_as_lines_and_gives_the_cursor_back(
-    terminal: tuple[Any, Any],
-) -> None:
-    ours, stream = terminal
-    progress = LiveProgress(stdout=stream, terminal=stream)
+def test_the_live_picture_ends_as_lines_and_gives_the_cursor_back(terminal: Terminal) -> None:
+    progress = live_on(terminal)
     progress(began())
+    assert not terminal.look().cursor
     progress(started("start"))
-    progress(printed("hello \x1b[32mgreen\x1b[0m"))
-    progress(printed("10%\r50%\r100%"))
+    progress(printed("hello \x1b[32mgreen\x1b[0m [bold] :smile:"))
+    progress(printed("10%\r50%\r100%\r"))
     progress(ended("start", width=3))
     progress(started("outer", 0))
     progress(ended("outer", 0, failure=FAILURE, again=True))
     progress(Noticed("slow today"))
     progress(over("failed"))
     progress.close()
-    screen, raw = shown(ours, stream)
+    screen = terminal.look()
     assert screen.cursor
-    assert "hello \x1b[32mgreen\x1b[0m" in raw
-    rows = [row.rstrip() for row in screen.rows if row.strip()]
-    assert rows[:2] == ["start | hello green", "start | 100%"]
-    assert rows[2].endswith("will be tried again")
-    assert rows[3] == "note: slow today"
-    assert [row.split()[1] for row in rows[4:10]] == list(Graph(WIDE))
-    assert rows[10].endswith("run Wide/3 failed 12.5s; look at it with `flowkit show Wide/3`")
-    assert len(rows) == 11
+    assert "hello \x1b[32mgreen\x1b[0m [bold]" in terminal.raw
+    assert screen.lines[:2] == ["start | hello green [bold] :smile:", "start | 100%"]
+    assert screen.lines[2].endswith("will be tried again")
+    assert screen.lines[3] == "note: slow today"
+    assert [line.split()[1] for line in screen.lines[4:10]] == list(Graph(WIDE))
+    assert screen.lines[10].endswith(
+        "run Wide/3 failed 12.5s; look at it with `flowkit show Wide/3`"
+    )
+    assert len(screen.lines) == 11
 
 
-def test_output_that_goes_to_a_file_is_kept_out_of_the_picture(terminal: tuple[Any, Any]) -> None:
-    ours, stream = terminal
+def test_long_lines_of_output_are_not_broken(terminal: Terminal) -> None:
+    progress = live_on(terminal)
+    text = "many words " * 30 + "end"
+    progress(began())
+    progress(printed(text))
+    progress(over())
+    assert terminal.look().lines[0] == f"start | {text}"
+
+
+def test_output_cannot_move_the_picture(terminal: Terminal) -> None:
+    progress = live_on(terminal)
+    progress(began())
+    progress(printed("up\x1b[5A and \x1b[2Jaway\x07"))
+    progress(over())
+    assert terminal.look().lines[0] == "start | up and away"
+    assert "\x1b[5A" not in terminal.raw
+
+
+def test_a_terminal_that_becomes_narrower_keeps_no_rest_of_the_old_picture(
+    terminal: Terminal,
+) -> None:
+    progress = live_on(terminal)
+    progress(printed("hello"))
+    progress(began())
+    screen = terminal.look()
+    wide = len(screen.rows)
+    screen.narrow(16)
+    assert len(screen.rows) > wide
+    terminal.console.size = ConsoleDimensions(16, 30)
+    progress.close()
+    assert terminal.look().lines[0] == "start | hello"
+    assert [line.split()[0] for line in screen.lines[1:]] == ["Wide/3", *"······"]
+
+
+def test_output_that_goes_to_a_file_is_kept_out_of_the_picture(terminal: Terminal) -> None:
     file = StringIO()
-    progress = LiveProgress(stdout=file, terminal=stream)
+    progress = live_on(terminal, file)
     progress(began())
     progress(printed("to the file"))
     progress(printed("to the terminal", stream="stderr"))
     progress(over())
-    screen, _ = shown(ours, stream)
     assert file.getvalue() == "start | to the file\n"
-    assert "start | to the terminal" in screen.rows
-    assert "start | to the file" not in screen.rows
+    assert terminal.look().lines[0] == "start | to the terminal"
+    assert "to the file" not in terminal.raw
 
 
-def test_a_run_that_never_began_leaves_no_trace(terminal: tuple[Any, Any]) -> None:
-    ours, stream = terminal
-    LiveProgress(stdout=stream, terminal=stream).close()
-    _, raw = shown(ours, stream)
-    assert raw == ""
+def test_no_color_takes_the_colours_of_the_picture_and_of_output(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    progress = LiveProgress(stdout=terminal.stream, console=console_of(terminal.stream))
+    progress(began())
+    progress(printed("\x1b[31mred\x1b[0m"))
+    progress(started("start"))
+    progress(ended("start", width=3, failure=FAILURE))
+    progress(over("failed"))
+    assert terminal.look().lines[0] == "start | red"
+    assert not re.search(r"\x1b\[[\d;]*[39]\d[;m]", terminal.raw)
+
+
+def test_an_interrupted_picture_leaves_the_cursor_and_what_was_printed(terminal: Terminal) -> None:
+    progress = live_on(terminal)
+    progress(began())
+    progress(printed("last words"))
+    progress.close()
+    screen = terminal.look()
+    assert screen.cursor
+    assert screen.lines[0] == "start | last words"
+
+
+def test_a_run_that_never_began_leaves_no_trace(terminal: Terminal) -> None:
+    live_on(terminal).close()
+    terminal.look()
+    assert terminal.raw == ""
