@@ -417,7 +417,7 @@ class AnyRun(RuleBasedStateMachine):
                 # Only for something that comes first in line, and not beside no other task.
                 assert self.running
                 assert any(
-                    self.line(other) < self.line(task) and not self.fits(other.key.step)
+                    self.line(other) <= self.line(task) and not self.fits(other.key.step)
                     for other in waiting
                 )
 

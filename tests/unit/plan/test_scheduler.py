@@ -638,7 +638,7 @@ def run_foreach(width: int) -> int:
 
 
 def test_a_wide_foreach_takes_less_than_a_hundred_bytes_a_task() -> None:
-    width = 20_000
+    width = 10_000
     run_foreach(10)
     tracemalloc.start()
     try:
