@@ -130,7 +130,10 @@ def _print(workspace: Workspace, found: Found, limit: int) -> None:
             if not limit:
                 print_lines([f"  {name}"])
                 continue
-            print_lines([f"  {name:<{width}} = {_shown(workspace, entry, limit)}"])
+            left = f"  {name:<{width}} = "
+            # The lines of an array keep their places below one another.
+            shown = _shown(workspace, entry, limit).replace("\n", "\n" + " " * len(left))
+            print_lines([left + shown])
 
 
 def _shown(workspace: Workspace, entry: ArtifactEntry, limit: int) -> str:

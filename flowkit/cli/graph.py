@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import re
 from dataclasses import replace
 
 import click
@@ -11,6 +11,7 @@ from flowkit.cli.command import command
 from flowkit.cli.flows import description_of
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.report import near_path
+from flowkit.cli.screen import fitted, print_lines
 from flowkit.errors import UsageError
 
 
@@ -46,4 +47,11 @@ def draw_graph(invocation: Invocation, /, *, target: str | None, form: str, as_j
         # Programs are given the path that holds everywhere.
         description = replace(description, file=near_path(description.file))
     drawn = writers["json" if as_json else form](description)
-    sys.stdout.write(drawn if drawn.endswith("\n") else drawn + "\n")
+    for line in drawn.splitlines():
+        print_lines(fitted(line, indent=_last_column(line)) if form == "text" else [line])
+
+
+def _last_column(line: str) -> int:
+    """Return where the text at the end of a line begins: behind its last wide gap."""
+    gaps = [gap.end() for gap in re.finditer(r" {2,}", line)]
+    return gaps[-1] if gaps else 0

@@ -221,12 +221,14 @@ def print_steps(steps: list[StepRow]) -> None:
 def print_tasks(tasks: list[TaskRow]) -> None:
     """Print tasks as a table."""
     rows = []
+    notes = []
     for row in tasks:
         failure = row.failure or row.caught
-        notes = f"clone of {row.origin}" if row.origin is not None else ""
+        note = f"clone of {row.origin}" if row.origin is not None else ""
         if failure is not None:
             caught = "caught " if row.failure is None else ""
-            notes = caught + one_line(f"{failure.type_name}: {failure.message}", 60)
+            note = caught + one_line(f"{failure.type_name}: {failure.message}", 60)
+        notes.append(note)
         memory = human_size(row.peak_memory_bytes) if row.peak_memory_bytes else MISSING
         rows.append(
             (
@@ -236,11 +238,10 @@ def print_tasks(tasks: list[TaskRow]) -> None:
                 local_time(row.started_at),
                 _task_took(row),
                 memory,
-                notes,
             )
         )
-    header = ("task", "status", "attempt", "started", "took", "memory", "")
-    print_table(header, rows, right=["attempt", "took", "memory"])
+    header = ("task", "status", "attempt", "started", "took", "memory")
+    print_table(header, rows, right=["attempt", "took", "memory"], notes=notes)
 
 
 def _took(row: RunRow) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TextIO
 
-from flowkit.cli.text import columns
+from flowkit.cli.text import cell_width, columns, pad
 
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 
@@ -48,11 +50,52 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_table(
-    header: Sequence[str], rows: Iterable[Sequence[str]], *, right: Iterable[str] = ()
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Iterable[str] = (),
+    notes: Sequence[str] = (),
 ) -> None:
-    """Write an aligned table to stdout, its header bold on a terminal."""
+    """Write an aligned table to stdout, its header bold on a terminal.
+
+    `notes` stand behind the rows, or below them if the terminal is too narrow for one of them.
+    """
     first, *rest = columns(header, rows, right=right)
-    print_lines([paint(first, "bold"), *rest])
+    print_lines([paint(first, "bold"), *(_annotated(rest, notes) if any(notes) else rest)])
+
+
+def _annotated(lines: Sequence[str], notes: Sequence[str]) -> list[str]:
+    edge = max(map(cell_width, lines))
+    width = terminal_width()
+    if width is None or edge + 2 + max(map(cell_width, notes)) <= width:
+        pairs = zip(lines, notes, strict=True)
+        return [f"{pad(line, edge)}  {note}".rstrip() for line, note in pairs]
+    annotated = []
+    for line, note in zip(lines, notes, strict=True):
+        annotated += [line, *(fitted(f"    {note}", indent=4) if note else ())]
+    return annotated
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that stdout is, or None if it is none."""
+    return get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def fitted(line: str, *, indent: int) -> list[str]:
+    """Break a line at blanks to fit the terminal, with `indent` blanks before what follows.
+
+    A line into a pipe stays whole. Give it without colour.
+    """
+    width = terminal_width()
+    if width is None or cell_width(line) <= width:
+        return [line]
+    return wrap(
+        line,
+        width,
+        subsequent_indent=" " * min(indent, width - 20),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def say(text: str) -> None:

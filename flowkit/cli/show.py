@@ -19,7 +19,7 @@ from flowkit.cli.listing import print_runs, print_steps, print_tasks
 from flowkit.cli.machine import print_json
 from flowkit.cli.parameters import parameter_help, parameter_metavar
 from flowkit.cli.report import near_path
-from flowkit.cli.screen import paint, print_lines, print_table
+from flowkit.cli.screen import fitted, paint, print_lines, print_table
 from flowkit.cli.targets import Target, find_target, is_flow_file, offer_pathspecs
 from flowkit.cli.text import (
     count_of,
@@ -83,20 +83,24 @@ def _show_flow(flow: FlowDescription, *, as_json: bool) -> None:
         print_json("show-flow", flow=flow.name, graph=parsed(to_json(flow)))
         return
     lines = [f"{paint(flow.name, 'bold')}  {near_path(flow.file)}"]
-    lines += [f"  {line}".rstrip() for line in flow.doc.strip().splitlines()]
+    for line in flow.doc.strip().splitlines():
+        lines += fitted(f"  {line}".rstrip(), indent=2)
     print_lines(lines)
     if flow.parameters:
         print_lines(["", paint("Parameters", "bold")])
         names = [f"--{one.name} {parameter_metavar(one)}" for one in flow.parameters]
         width = max(map(len, names))
         for name, one in zip(names, flow.parameters, strict=True):
-            print_lines([f"  {name:<{width}}  {parameter_help(one)}".rstrip()])
+            line = f"  {name:<{width}}  {parameter_help(one)}".rstrip()
+            print_lines(fitted(line, indent=width + 4))
     print_lines(["", paint("Steps", "bold")])
     width = max((len(node.name) for node in flow.nodes), default=0)
     for node in flow.nodes:
-        print_lines([f"  {node.name:<{width}}  {_hand_over(node)}"])
+        print_lines(fitted(f"  {node.name:<{width}}  {_hand_over(node)}", indent=width + 4))
+        left = " " * (width + 6)
         for line in node.doc.strip().splitlines():
-            print_lines([f"  {'':<{width}}    {paint(line.strip(), 'dim')}".rstrip()])
+            about = fitted(f"{left}{line.strip()}".rstrip(), indent=width + 6)
+            print_lines(paint(one, "dim") if one else one for one in about)
 
 
 def _hand_over(node: Node) -> str:
@@ -141,16 +145,16 @@ def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
         "took": human_duration(took) if took is not None else "",
         "resumes": str(run.origin) if run.origin else "",
         "tags": ", ".join(run.tags),
-        "parameters": ", ".join(f"{name}={value}" for name, value in parameters.items()),
+        "parameters": "\n".join(f"{name}={value}" for name, value in parameters.items()),
     }
     _print_facts(facts)
     if steps:
         print_lines([""])
         print_steps(steps)
     if run.failed:
-        print_lines(["", f"{paint('failed', 'red')}: {run.run}/{run.failed[0]}"])
-        if len(run.failed) > 1:
-            print_lines([f"and {count_of(len(run.failed) - 1, 'more task')}"])
+        more = len(run.failed) - 1
+        others = f", and {count_of(more, 'more task')}" if more else ""
+        print_lines(["", f"{paint('failed', 'red')}: {run.run}/{run.failed[0]}{others}"])
     _print_failure(run.failure)
 
 
@@ -241,7 +245,10 @@ def _task_facts(task: AttemptRow) -> dict[str, str]:
 
 def _print_facts(facts: dict[str, str]) -> None:
     width = max(map(len, facts))
-    print_lines([f"  {name:<{width}}  {value}" for name, value in facts.items() if value])
+    for name, value in facts.items():
+        for at, line in enumerate(value.splitlines()):
+            label = "" if at else name
+            print_lines(fitted(f"  {label:<{width}}  {line}", indent=width + 4))
 
 
 def _print_failure(failure: Failure | None) -> None:
