@@ -102,6 +102,8 @@ class ZygoteHost:
 
     def bind(self, store: StoreAddress, given: Given, *, user: str) -> Digest:
         """Convert and keep parameters; returns their manifest. Raises UsageError."""
+        for name, value in given.items():
+            _check_text(name, value)
         return self._bound(Bind(store, user, given))
 
     def rebind(self, store: StoreAddress, earlier: Digest) -> Digest:
@@ -161,6 +163,16 @@ class ZygoteHost:
             f"importing `{self._file}` ended the process: {told_status(status)}",
             hint=f"`python {os.path.basename(self._file)}` should show the same",
         )
+
+
+def _check_text(name: str, value: str | list[str]) -> None:
+    """Refuse bytes that a command line holds as lone surrogates. Raises UsageError."""
+    try:
+        "".join(value).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the value of parameter `{name}` is no UTF-8 text", hint="write it in UTF-8"
+        ) from error
 
 
 def told_status(status: int) -> str:

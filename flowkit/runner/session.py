@@ -140,6 +140,8 @@ class FlowSession:
 
     def _prepare(self, options: RunOptions, listener: Listener) -> None:
         check_tags(options.tags)
+        if options.run_id_file:
+            _check_writable(Path(options.run_id_file))
         if options.with_specs:
             from flowkit.flow import apply_with  # the driver reads flows as data; else no need
 
@@ -238,12 +240,25 @@ def _system_tags(user: str, now: datetime) -> tuple[str, ...]:
     )
 
 
-def _write_run_id(path: Path, run: RunId) -> None:
+def _check_writable(path: Path) -> None:
+    """Find out before there is a run. Whoever waits for the file must not find it empty."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error.strerror) from error
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise _unwritable(path, "it is a folder, or not yours to write")
+
+
+def _write_run_id(path: Path, run: RunId) -> None:
+    try:
         path.write_text(run.id)
     except OSError as error:
-        raise UsageError(
-            f"the run id file `{path}` cannot be written: {error.strerror}",
-            hint="give `--run-id-file` a path in a folder that can be written to",
-        ) from error
+        raise _unwritable(path, error.strerror) from error
+
+
+def _unwritable(path: Path, reason: str | None) -> UsageError:
+    return UsageError(
+        f"the run id file `{path}` cannot be written: {reason}",
+        hint="give `--run-id-file` a path in a folder that can be written to",
+    )

@@ -7,6 +7,7 @@ interpreter that imports the flow again. Cold is the reference for what an attem
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import os
@@ -14,6 +15,7 @@ import selectors
 import signal
 import socket
 import sys
+import threading
 import time
 import warnings
 from dataclasses import dataclass
@@ -197,7 +199,12 @@ class Zygote:
             os.close(stdout)
             os.close(stderr)
             self._randomness.renew()
+            # What importing registered is the zygote's: it may remove files that siblings need.
+            atexit._clear()
             status = run_and_report(self._loaded, spec, store)
+            # As when an interpreter ends: threads are waited for, then come the step's own exits.
+            threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing's forks do
+            atexit._run_exitfuncs()
         except BaseException as error:  # whatever it is, a child must not go on as a zygote
             print(failure_of(error).traceback, file=sys.stderr)
         finally:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
+from contextlib import suppress
+from subprocess import Popen, TimeoutExpired
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,12 +74,7 @@ def test_a_killed_driver_is_resumed_as_if_nothing_had_happened(yard: Yard, seed:
     for _ in range(2):
         process = yard.begin(*words)
         moment = draw.random()
-        yard.wait_for(lambda: process.poll() is not None or (yard.home / "store/runs").exists())
-        deadline = time.monotonic() + moment * 1.2
-        while process.poll() is None and time.monotonic() < deadline:
-            pass
-        process.kill()
-        process.wait()
+        _kill_after(yard, process, moment * 1.2)
         yard.wait_for(lambda: yard.processes() == [])
         words = ["resume"]
         if not _committed(yard):
@@ -94,6 +90,15 @@ def test_a_killed_driver_is_resumed_as_if_nothing_had_happened(yard: Yard, seed:
     anew = {line.split()[1] for line in computed if line.split()[0] == run.id}
     assert anew.isdisjoint(committed)
     assert len(anew) == TASKS - len(committed)
+
+
+def _kill_after(yard: Yard, process: Popen[str], delay_s: float) -> None:
+    """Kill a driver so long after its run began, unless it ends before."""
+    yard.wait_for(lambda: process.poll() is not None or (yard.home / "store/runs").exists())
+    with suppress(TimeoutExpired):
+        process.wait(timeout=delay_s)
+    process.kill()
+    process.wait()
 
 
 def _committed(yard: Yard) -> set[str]:

@@ -43,12 +43,12 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("kind", FILES)
-@pytest.mark.parametrize("executor", ["local", "inline"])
+@pytest.mark.parametrize(
+    ("executor", "kind"),
+    [*(("local", kind) for kind in FILES), ("inline", "syntax error"), ("inline", "exits")],
+)
 def test_a_file_without_a_usable_flow_is_refused(lab: Lab, kind: str, executor: str) -> None:
     text, code, told = FILES[kind]
-    if executor == "inline" and kind in ("leaves", "crashes"):
-        return
     file = lab.folder / "flow.py"
     imports = "from flowkit import FlowSpec, step\n\n" if text and kind != "not text" else ""
     file.write_bytes((imports + text).encode("utf-8", "surrogateescape"))
@@ -85,6 +85,8 @@ def test_two_flows_in_a_file_must_be_told_apart(lab: Lab) -> None:
         (["{file}", "--max-workers", "0"], ["max-workers"]),
         (["{file}", "--tag", ""], ["tag"]),
         (["{file}", "--run-id-file", "{file}/id"], ["run id file"]),
+        (["{file}", "--run-id-file", "{folder}"], ["run id file"]),
+        (["{file}", "--alpha", "\udcff"], ["alpha"]),
     ],
 )
 def test_a_wrong_word_on_the_command_line_is_a_usage_error(
@@ -97,6 +99,7 @@ def test_a_wrong_word_on_the_command_line_is_a_usage_error(
         assert word in ended.stderr, ended.stderr
     assert "hint:" in ended.stderr
     assert "Traceback" not in ended.stderr
+    assert not (lab.home / "store" / "runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -542,3 +542,28 @@ def test_an_environment_variable_is_set_for_its_step_only(any_lab: Lab) -> None:
     """
     )
     assert (ran.value("inside"), ran.value("outside")) == ("grün", None)
+
+
+def test_a_task_ends_when_its_threads_and_exits_have(process_lab: Lab) -> None:
+    ran = process_lab.run(
+        """
+    import atexit, threading
+
+    def note(word):
+        print(word)
+
+    atexit.register(lambda: None)
+
+    class Ending(FlowSpec):
+        @step(start=True, end=True)
+        def only(self):
+            from concurrent.futures import ThreadPoolExecutor
+            self.pool_is_left_open = True
+            ThreadPoolExecutor(2).submit(lambda: (time.sleep(0.2), note("pool")))
+            threading.Thread(target=lambda: (time.sleep(0.3), note("thread"))).start()
+            atexit.register(note, "exit")
+            note("step")
+    """
+    )
+    assert ran.status == "succeeded", ran.end
+    assert ran.run["only"].task.stdout.split() == ["step", "pool", "thread", "exit"]
