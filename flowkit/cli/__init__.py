@@ -10,6 +10,7 @@ the command is named: it parses, calls, prints. Data goes to stdout, talk to std
 * `plain`, `live`: a run's progress as lines, and on a terminal as a `picture` that rich draws;
   `counts`: the figures behind it; `lines`, `tracebacks`: what both do with what tasks print.
 * `screen`, `text`, `machine`: streams, colour and tables; how values look to people; JSON.
+* `targets`, `offers`: what a pathspec names, and what the shell offers for one.
 * `report`: errors. `reference`: writes the reference page of all commands.
 """
 

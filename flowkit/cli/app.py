@@ -9,9 +9,8 @@ from typing import Any, NoReturn
 
 import click
 
-from flowkit.cli.command import of_context
 from flowkit.cli.commands import Menu, load_command
-from flowkit.cli.invocation import Invocation, Script
+from flowkit.cli.invocation import Invocation, Script, of_context
 from flowkit.cli.report import report_error
 from flowkit.cli.screen import abandon, say
 from flowkit.errors import UsageError
@@ -142,14 +141,7 @@ def _only_local(ctx: click.Context, param: click.Parameter, value: str | None) -
 def _root(ctx: click.Context, /, **options: Any) -> int | None:
     """Take the global options; without a command, say what there is."""
     invocation = of_context(ctx)
-    invocation.debug = bool(options["debug"])
-    invocation.specs = tuple(options.get("specs", ()))
-    store = options["store"] or options.get("datastore_root")
-    for name, value in (("home", options["home"]), ("store", store)):
-        if value is not None:
-            invocation.overrides[name] = value
-    if options["quiet"]:
-        invocation.overrides["quiet"] = True
+    invocation.take_options(options)
     if options["version"]:
         return _follow(ctx, "version")
     if ctx.invoked_subcommand is not None:

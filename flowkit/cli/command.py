@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from flowkit.cli.invocation import Invocation
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
+from flowkit.cli.invocation import of_context
+from flowkit.cli.offers import offer_files
 
 EXIT_CODES: Mapping[int, str] = {
     0: "done",
@@ -73,11 +71,6 @@ class Command(click.Command):
         return f"{ctx.find_root().info_name} {example}"
 
 
-def of_context(ctx: click.Context) -> Invocation:
-    """Return the invocation that a click context belongs to."""
-    return ctx.ensure_object(Invocation)
-
-
 def command(
     name: str, *, examples: Sequence[str], exits: Sequence[int] = (), params: Params = ()
 ) -> Callable[[Callable[..., Any]], Command]:
@@ -106,12 +99,4 @@ def json_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def flow_argument() -> click.Argument:
     """Make the argument FLOW, for which the shell offers files."""
-    return click.Argument(["flow"], metavar="FLOW", shell_complete=_offer_files)
-
-
-def _offer_files(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(incomplete, type="file")]
+    return click.Argument(["flow"], metavar="FLOW", shell_complete=offer_files)

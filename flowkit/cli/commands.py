@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowkit.cli.command import WIDTH, Command, of_context
+from flowkit.cli.command import WIDTH, Command
+from flowkit.cli.invocation import of_context
 from flowkit.errors import FlowkitBug, UsageError
 
 if TYPE_CHECKING:

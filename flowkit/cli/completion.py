@@ -8,6 +8,14 @@ from flowkit.cli.command import command
 from flowkit.cli.screen import print_lines
 from flowkit.errors import FlowkitBug
 
+_NO_SPACE = """\
+    # After `Flow/` goes the run, without a blank.
+    if [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]]; then
+        compopt -o nospace
+    fi
+
+"""
+
 
 @command(
     "completion",
@@ -28,4 +36,7 @@ def print_completion(ctx: click.Context, /, *, shell: str) -> None:
         raise FlowkitBug(f"click knows no completion for `{shell}`")
     made = kind(ctx.find_root().command, {}, "flowkit", "_FLOWKIT_COMPLETE")
     # What `source()` does besides is to start a bash and ask for its version.
-    print_lines([(made.source_template % made.source_vars()).strip()])
+    script = (made.source_template % made.source_vars()).strip()
+    if shell == "bash":
+        script = script.replace("    return 0\n", _NO_SPACE + "    return 0\n")
+    print_lines([script])

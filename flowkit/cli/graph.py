@@ -10,6 +10,7 @@ import click
 from flowkit.cli.command import command
 from flowkit.cli.flows import description_of
 from flowkit.cli.invocation import Invocation
+from flowkit.cli.offers import offer_pathspecs_or_files
 from flowkit.cli.report import near_path
 from flowkit.cli.screen import fitted, print_lines
 from flowkit.errors import UsageError
@@ -24,7 +25,9 @@ from flowkit.errors import UsageError
     ],
     exits=[3, 4],
 )
-@click.argument("target", metavar="FLOW|RUN", required=False)
+@click.argument(
+    "target", metavar="FLOW|RUN", required=False, shell_complete=offer_pathspecs_or_files
+)
 @click.option(
     "--format",
     "form",

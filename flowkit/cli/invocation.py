@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import click
 
     from flowkit.client import Workspace
     from flowkit.settings import ResolvedSettings
@@ -38,6 +40,17 @@ class Invocation:
     specs: tuple[str, ...] = ()
     debug: bool = False
     _opened: Workspace | None = None
+
+    def take_options(self, options: Mapping[str, Any]) -> None:
+        """Take the options that stand before the command, by name; absent ones change nothing."""
+        self.debug = bool(options.get("debug"))
+        self.specs = tuple(options.get("specs") or ())
+        store = options.get("store") or options.get("datastore_root")
+        for name, value in (("home", options.get("home")), ("store", store)):
+            if value is not None:
+                self.overrides[name] = value
+        if options.get("quiet"):
+            self.overrides["quiet"] = True
 
     def read_settings(self, more: Mapping[str, object] | None = None) -> ResolvedSettings:
         """Resolve the settings, with `more` overrides where they are not None.
@@ -77,3 +90,8 @@ class Invocation:
         if self.script is None:
             return f"flowkit {words}"
         return f"python {Path(self.script.file).name} {words}"
+
+
+def of_context(ctx: click.Context) -> Invocation:
+    """Return the invocation that a click context belongs to."""
+    return ctx.ensure_object(Invocation)

@@ -18,8 +18,9 @@ from flowkit.cli.documents import (
 )
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
+from flowkit.cli.offers import offer_flows
 from flowkit.cli.screen import print_table, say
-from flowkit.cli.targets import find_target, offer_flows, pathspec_argument, tasks_of
+from flowkit.cli.targets import find_target, pathspec_argument, tasks_of
 from flowkit.cli.text import (
     MISSING,
     human_duration,

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from flowkit.cli.command import Command, flow_argument, of_context
+from flowkit.cli.command import Command, flow_argument
 from flowkit.cli.driving import (
     driving_options,
     options_of,
@@ -14,6 +14,7 @@ from flowkit.cli.driving import (
     report_end,
     settings_of,
 )
+from flowkit.cli.invocation import of_context
 
 _HELP = """Run a flow again, taking over every task of an earlier run that still holds.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowkit.cli.command import Command, flow_argument, of_context
+from flowkit.cli.command import Command, flow_argument
 from flowkit.cli.driving import (
     driving_options,
     options_of,
@@ -16,6 +16,7 @@ from flowkit.cli.driving import (
     report_end,
     settings_of,
 )
+from flowkit.cli.invocation import of_context
 from flowkit.cli.parameters import PREFIX, parameter_options
 
 if TYPE_CHECKING:

@@ -17,10 +17,11 @@ from flowkit.cli.flows import read_description
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.listing import print_runs, print_steps, print_tasks
 from flowkit.cli.machine import print_json
+from flowkit.cli.offers import offer_pathspecs_or_files
 from flowkit.cli.parameters import parameter_help, parameter_metavar
 from flowkit.cli.report import near_path
 from flowkit.cli.screen import fitted, paint, print_lines, print_table
-from flowkit.cli.targets import Target, find_target, is_flow_file, offer_pathspecs
+from flowkit.cli.targets import Target, find_target, is_flow_file
 from flowkit.cli.text import (
     count_of,
     human_duration,
@@ -46,7 +47,12 @@ _MOST_TASKS = 20
     examples=["show flow.py", "show Train", "show Train/12", "show Train/12/fit/3 --json"],
     exits=[3, 4],
 )
-@click.argument("target", metavar="FLOW|PATHSPEC", required=False, shell_complete=offer_pathspecs)
+@click.argument(
+    "target",
+    metavar="FLOW|PATHSPEC",
+    required=False,
+    shell_complete=offer_pathspecs_or_files,
+)
 @json_option
 @click.pass_obj
 def show(invocation: Invocation, /, *, target: str | None, as_json: bool) -> None:

@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowkit.cli.command import of_context
+from flowkit.cli.offers import offer_pathspecs, offer_runs
 from flowkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
-
     from flowkit.client import Workspace
     from flowkit.metadata import AttemptStatus, RunRow, TaskRow
-
-_OFFERED = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,30 +90,9 @@ def is_flow_file(text: str) -> bool:
 
 
 def pathspec_argument(name: str = "pathspec", **rest: Any) -> Callable[..., Any]:
-    """Add an argument that takes a pathspec and offers the latest ones to the shell."""
-    return click.argument(name, shell_complete=offer_pathspecs, **rest)
+    """Add an argument that takes a pathspec; the shell is offered what there is.
 
-
-def offer_pathspecs(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Offer flows until a slash is typed, then the newest runs of the flow."""
-    from click.shell_completion import CompletionItem
-
-    index = of_context(ctx).open_workspace().metadata
-    flow, slash, _ = incomplete.partition("/")
-    if not slash:
-        names = [f"{row.name}/" for row in index.flows()]
-    else:
-        names = [str(row.run) for row in index.runs(flow, limit=_OFFERED)]
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
-def offer_flows(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Offer the flows that have runs."""
-    from click.shell_completion import CompletionItem
-
-    names = [row.name for row in of_context(ctx).open_workspace().metadata.flows()]
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    One that is named `run` or `runs` takes no steps or tasks.
+    """
+    offer = offer_runs if name in ("run", "runs") else offer_pathspecs
+    return click.argument(name, shell_complete=offer, **rest)
