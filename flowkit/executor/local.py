@@ -18,6 +18,8 @@ from flowkit.worker import Cancel, Exited, Line, LineReader, Message, Started, S
 
 STREAMS: tuple[Stream, ...] = ("stdout", "stderr")
 READ_SIZE = 1 << 16
+LARGEST_PIPE = 1 << 20
+MOST_READS = LARGEST_PIPE // READ_SIZE + 1
 OUT_OF_MEMORY = "if nobody stopped it, the machine may have run out of memory"
 
 
@@ -102,8 +104,11 @@ class LocalExecutor:
         reports: list[Exit | Output] = []
         running = self._running[attempt]
         for descriptor in list(running.pipes):
-            while descriptor in running.pipes and (more := self._read(attempt, descriptor)):
-                reports += more
+            # As much as a pipe can hold, and no more: something that outlives the step and goes
+            # on writing must not hold up the run.
+            for _ in range(MOST_READS):
+                if descriptor in running.pipes:
+                    reports += self._read(attempt, descriptor)
         reports += _outputs(attempt, running.reader.finish())
         self._release(attempt)
         return [*reports, Exit(attempt, hint)]

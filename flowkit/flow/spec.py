@@ -98,13 +98,13 @@ class FlowSpec:
 
     def merge_artifacts(
         self,
-        inputs: Inputs,
+        inputs: Iterable[FlowSpec],
         exclude: Iterable[str] = (),
         include: Iterable[str] = (),
     ) -> None:
         """Take over what the inputs of a join agree on; nothing is loaded or copied.
 
-        Names that the join has set before are left alone. With `include` only those names are
+        Of `inputs`, or of a few of them. Names that the join has set before are left alone. With `include` only those names are
         taken, with `exclude` all but those. If it raises, nothing was taken.
 
         Raises:
@@ -119,9 +119,11 @@ class FlowSpec:
                 hint="merge_artifacts works only in a step that takes `inputs`",
             )
         own = {name for name in vars(self) if name != STATE}
+        # All inputs are read as manifests, without opening a flow object for each.
+        whole = isinstance(inputs, Inputs)
         state.inherited.update(
             merged(
-                state.joined,
+                state.joined if whole else [_state(one).inherited for one in inputs],
                 settled=own | set(state.constants),
                 include=tuple(include),
                 exclude=tuple(exclude),

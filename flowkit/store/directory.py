@@ -49,13 +49,13 @@ _HINTS: Final = {
 
 
 @contextmanager
-def _translated(key: str) -> Iterator[None]:
+def _translated(root: str, key: str) -> Iterator[None]:
     """Raise what an error of the system means to a user of the store."""
     try:
         yield
     except OSError as error:
         raise StoreError(
-            f"the store failed at `{key}`: {(error.strerror or str(error)).lower()}",
+            f"the store `{root}` failed at `{key}`: {(error.strerror or str(error)).lower()}",
             hint=_HINTS.get(error.errno or 0, "check that the store's directory can be used"),
         ) from error
 
@@ -166,7 +166,7 @@ class DirectoryStorage(Storage):
         path = self._path(key)
         if self.refresh(key):
             return False
-        with _translated(key):
+        with _translated(self._root, key):
             temporary = self._write_temporary(key, buffers)
             try:
                 created = self._publish(temporary, path)
@@ -183,7 +183,7 @@ class DirectoryStorage(Storage):
         path = self._path(key)
         if not os.path.isfile(path):
             return False
-        with _translated(key), self._locked("delete", fcntl.LOCK_SH):
+        with _translated(self._root, key), self._locked("delete", fcntl.LOCK_SH):
             try:
                 status = os.stat(path)
                 os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -202,7 +202,7 @@ class DirectoryStorage(Storage):
     def swap(self, key: str, data: bytes, *, expected: str | None) -> str:
         """Replace a value if its version is `expected`. Raises VersionMoved, StoreError."""
         path = self._path(key)
-        with _translated(key), self._locked("swap", fcntl.LOCK_EX):
+        with _translated(self._root, key), self._locked("swap", fcntl.LOCK_EX):
             current = self.load(key)
             if (current.version if current else None) != expected:
                 raise VersionMoved(key)
@@ -230,7 +230,7 @@ class DirectoryStorage(Storage):
         """Remove a key; False if it is not there, or younger than `unless_younger_s`."""
         path = self._path(key)
         # Exclusive, so that no writer can find the file here after its age was judged.
-        with _translated(key), self._locked("delete", fcntl.LOCK_EX):
+        with _translated(self._root, key), self._locked("delete", fcntl.LOCK_EX):
             if not os.path.isfile(path):
                 return False
             age_s = self._now() - os.stat(path).st_ctime
@@ -246,7 +246,7 @@ class DirectoryStorage(Storage):
         """Remove temporary files that nobody has changed for `older_than_s` seconds."""
         folder = os.path.join(self._root, _TEMPORARY)
         removed = 0
-        with _translated(_TEMPORARY), suppress(FileNotFoundError):
+        with _translated(self._root, _TEMPORARY), suppress(FileNotFoundError):
             for entry in os.scandir(folder):
                 with suppress(FileNotFoundError):  # its writer is done with it
                     # Not by mtime: that of a sealed file that is about to get its name is old.
@@ -261,7 +261,7 @@ class DirectoryStorage(Storage):
     @contextmanager
     def _opened(self, key: str) -> Iterator[int]:
         path = self._path(key)
-        with _translated(key):
+        with _translated(self._root, key):
             try:
                 descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             except (FileNotFoundError, NotADirectoryError) as error:
@@ -275,7 +275,7 @@ class DirectoryStorage(Storage):
 
     def _names(self, folder: str) -> Sequence[str]:
         """Return what is in a folder, sorted as keys sort; folders end with `/`."""
-        with _translated(folder):
+        with _translated(self._root, folder):
             try:
                 with os.scandir(f"{self._root}/{folder}") as entries:
                     names = [

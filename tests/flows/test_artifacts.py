@@ -693,3 +693,30 @@ def test_a_step_in_the_drivers_process_sees_its_own_run(lab: Lab) -> None:
     )
     assert ran.status == "succeeded", ran.end
     assert ran.value("seen", "only") == ["Within/1", True]
+
+
+def test_some_of_the_inputs_can_be_merged(lab: Lab) -> None:
+    lab.write(
+        """
+    class Some(FlowSpec):
+        @step
+        def start(self):
+            self.items = [1, 1, 2]
+            self.next(self.work, foreach="items")
+
+        @step
+        def work(self):
+            self.value = self.input
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.merge_artifacts(inputs[:2], include=["value"])
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+    """
+    )
+    assert lab.run().run.data.value == 1
