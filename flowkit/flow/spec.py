@@ -104,8 +104,9 @@ class FlowSpec:
     ) -> None:
         """Take over what the inputs of a join agree on; nothing is loaded or copied.
 
-        Of `inputs`, or of a few of them. Names that the join has set before are left alone. With `include` only those names are
-        taken, with `exclude` all but those. If it raises, nothing was taken.
+        `inputs` may also be a few of them. Names that the join has set before are left alone.
+        With `include` only those names are taken, with `exclude` all but those. If it raises,
+        nothing was taken.
 
         Raises:
             UnhandledInMergeArtifactsException: inputs disagree about a name.
