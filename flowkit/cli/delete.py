@@ -31,7 +31,10 @@ def delete_runs(invocation: Invocation, /, *, runs: tuple[str, ...], yes: bool) 
     rows = [find_run(workspace, invocation.absolute(run)) for run in dict.fromkeys(runs)]
     for row in rows:
         if row.status == "running":
-            raise UsageError(f"run `{row.run}` is still running", hint="stop it first")
+            raise UsageError(
+                f"run `{row.run}` is still running",
+                hint=f"stop it first (process {row.pid} on {row.host}), or wait until it ends",
+            )
     if not yes:
         _ask([str(row.run) for row in rows])
     for row in rows:

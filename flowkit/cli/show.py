@@ -161,6 +161,10 @@ def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
         more = len(run.failed) - 1
         others = f", and {count_of(more, 'more task')}" if more else ""
         print_lines(["", f"{paint('failed', 'red')}: {run.run}/{run.failed[0]}{others}"])
+    if run.status == "lost":
+        file = near_path(workspace.store.run_record(run.run).description.file)
+        print_lines(["", "its driver, the process that started its tasks, died"])
+        _print_hint(f"go on with `flowkit resume {file} --origin-run-id {run.run.id}`")
     _print_failure(run.failure)
 
 
@@ -240,13 +244,20 @@ def _task_facts(task: AttemptRow) -> dict[str, str]:
     outcome = task.outcome
     return {
         "clone of": f"{task.origin}/{task.key}" if task.origin is not None else "",
-        "started": f"{local_time(task.started_at)} on {task.host}" if task.started_at else "",
+        "started": _started(task),
         "took": f"{human_duration(took)}, {task.cpu_s:.2f}s of CPU" if took is not None else "",
         "memory": human_size(task.peak_memory_bytes) if task.peak_memory_bytes else "",
         "fanned out": count_of(outcome.width, "task") if outcome and outcome.width else "",
         "chose": outcome.choice or "" if outcome else "",
         "caught": f"{task.caught.type_name}" if task.caught else "",
     }
+
+
+def _started(task: AttemptRow) -> str:
+    if task.started_at is None:
+        return ""
+    # The index learns where an attempt ran when it ends.
+    return local_time(task.started_at) + (f" on {task.host}" if task.host else "")
 
 
 def _print_facts(facts: dict[str, str]) -> None:
@@ -263,7 +274,11 @@ def _print_failure(failure: Failure | None) -> None:
     text = failure.traceback.rstrip() or f"{failure.type_name}: {failure.message}"
     print_lines(["", *text.splitlines()])
     if failure.hint:
-        print_lines(["", f"{paint('hint:', 'bold cyan')} {failure.hint}"])
+        _print_hint(failure.hint)
+
+
+def _print_hint(hint: str) -> None:
+    print_lines(["", f"{paint('hint:', 'bold cyan')} {hint}"])
 
 
 def _status(status: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from flowkit.cli.driving import report_end
 from flowkit.cli.invocation import Invocation
+from flowkit.cli.text import local_time
 from flowkit.client import Flow, Run, Step, Task, Workspace
 from flowkit.errors import NotFound
 from flowkit.records import RunEnd
@@ -158,12 +159,17 @@ def test_tasks_of_a_dead_driver_are_shown_as_lost(
     story.succeed(TaskKey("start"), names=["a", "b"])
     story.fail(TaskKey("fit", (0,)))
     began = [Attempt(TaskKey("fit", (1,)))]
-    workspace.metadata.record_started(story.run, began, story.record.started_at)
+    began_at = story.record.started_at
+    workspace.metadata.record_started(story.run, began, began_at)
     header, _, fit = call("list", "steps", "Train/15").out.splitlines()
     counts = dict(zip(header.split(), fit.split(), strict=True))
     assert (counts["failed"], counts["lost"], counts["running"]) == ("1", "1", "-")
     assert " lost " in call("show", "Train/15").out
     assert " lost " not in call("show", "Train/15/start").out
+    again = "hint: go on with `flowkit resume train.py --origin-run-id 15`"
+    assert call("show", "Train/15").out.splitlines()[-1] == again
+    task = call("show", "Train/15/fit/1").out.splitlines()
+    assert task == ["Train/15/fit/1  lost", f"  started     {local_time(began_at)}"]
 
 
 @pytest.mark.parametrize("words", [("--quiet", "run"), ("run", "--quiet")])
