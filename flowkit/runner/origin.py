@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
-from flowkit.client import Workspace
+from flowkit.client import Workspace, missing_run
 from flowkit.errors import NotFound, UsageError
 from flowkit.graph import FlowDescription
 from flowkit.metadata import RunRow
@@ -63,12 +61,7 @@ def _reconciled(workspace: Workspace, run: RunId) -> RunRow:
     if row is not None and row.status not in ("lost", "running"):
         return row
     if row is None and run not in set(workspace.store.run_ids(run.flow)):
-        known = [one.run.id for one in workspace.metadata.runs(run.flow, limit=200)]
-        near = get_close_matches(run.id, known, n=1)
-        raise NotFound(
-            f"there is no run `{run}`",
-            hint=f"did you mean `{run.flow}/{near[0]}`?" if near else "see `flowkit list runs`",
-        )
+        raise missing_run(workspace, run)
     store, metadata = workspace.store, workspace.metadata
     metadata.record_run(store.run_record(run))
     metadata.record_results(run, list(store.results(run)))
