@@ -8,6 +8,7 @@ records give back.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -64,6 +65,11 @@ class Database:
             return
         with self._translated():
             connection.close()
+
+    def __del__(self) -> None:
+        # The client opens an index for whoever asks it something, and nobody is left to close it.
+        if self._connection is not None and not sys.is_finalizing():
+            self.close()
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
