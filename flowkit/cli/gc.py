@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +14,14 @@ from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
 from flowkit.cli.screen import print_lines
 from flowkit.cli.text import count_of, human_size
+from flowkit.errors import MetadataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from flowkit.records import RunRecord
+    from flowkit.settings import Settings
+    from flowkit.values import RunId
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -42,14 +53,18 @@ def collect_garbage(
 ) -> None:
     """Remove stored bytes that no run needs: those of deleted runs, and of tasks that died.
 
-    Safe beside running flows, if no task runs longer than the grace.
+    Safe beside running flows: what was written since the oldest of them began is left alone.
     """
-    from flowkit.store import collect
+    from flowkit.store import Store, collect
 
-    store = invocation.open_workspace().store
-    report = collect(store, grace_s=grace, dry_run=dry_run)
+    settings = invocation.read_settings().settings
+    store = Store.open(settings.store, sync=settings.sync)
+    with _judging(settings) as lives:
+        report = collect(store, grace_s=grace, dry_run=dry_run, lives=lives)
     if as_json:
-        print_json("gc", dry_run=dry_run, grace_s=grace, report=report)
+        live = [str(run) for run in report.live]
+        told = {**asdict(report), "live": live}
+        print_json("gc", dry_run=dry_run, grace_s=grace, report=told)
         return
     needless = f"{count_of(report.unreached, 'object')} ({human_size(report.unreached_bytes)})"
     print_lines([f"kept {count_of(report.kept, 'object')}"])
@@ -60,6 +75,34 @@ def collect_garbage(
     deleted = f"{count_of(report.deleted, 'object')} ({human_size(report.deleted_bytes)})"
     print_lines([f"removed {deleted}"])
     if young:
-        print_lines([f"left {count_of(young, 'object')} that no run needs, younger than the grace"])
+        left = f"left {count_of(young, 'object')} that no run needs"
+        print_lines([f"{left}, {_why_left(report.live)}"])
     if report.leftovers:
         print_lines([f"removed {count_of(report.leftovers, 'unfinished file')}"])
+
+
+@contextmanager
+def _judging(settings: Settings) -> Iterator[Callable[[RunRecord], bool]]:
+    """Open what tells whether a run may be going on.
+
+    A full disk is a reason to collect, and may be why the index cannot be opened: then the runs'
+    own records have to do.
+    """
+    from flowkit.metadata import Metadata, may_be_driven
+
+    try:
+        metadata = Metadata.open(settings.metadata)
+    except MetadataError:
+        yield lambda record: may_be_driven(record, None)
+        return
+    with closing(metadata):
+        yield lambda record: may_be_driven(
+            record, metadata.seen_at(record.run) or record.started_at
+        )
+
+
+def _why_left(live: Sequence[RunId]) -> str:
+    if not live:
+        return "younger than the grace"
+    others = f" and {len(live) - 1} more" if live[1:] else ""
+    return f"younger than the grace or than run {live[0]}{others}, which goes on"

@@ -14,6 +14,7 @@ rebuilt (`flowkit store reindex`). Writing is idempotent, in any order, from man
 """
 
 from flowkit.metadata.index import Metadata
+from flowkit.metadata.liveness import may_be_driven
 from flowkit.metadata.rows import (
     AttemptRow,
     AttemptStatus,
@@ -33,4 +34,5 @@ __all__ = [
     "Snapshot",
     "StepRow",
     "TaskRow",
+    "may_be_driven",
 ]

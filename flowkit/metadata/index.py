@@ -143,6 +143,10 @@ class Metadata:
         found = runs.read_runs(self._database, RunFilter(flow=run.flow, run=run.id), limit=None)
         return found[0] if found else None
 
+    def seen_at(self, run: RunId) -> datetime | None:
+        """Return when the run's driver last gave a sign of life; None if it has given none."""
+        return runs.read_seen_at(self._database, run)
+
     def latest_run(
         self, flow: str, *, tags: Sequence[str] = (), status: RunStatus | None = None
     ) -> RunRow | None:

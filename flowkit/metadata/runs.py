@@ -96,6 +96,15 @@ def read_runs(database: Database, wanted: RunFilter, *, limit: int | None) -> li
     return list(islice(_unended(database, wanted), limit))
 
 
+def read_seen_at(database: Database, run: RunId) -> datetime | None:
+    """Return when a run's driver last gave a sign of life, or None."""
+    return database.read(
+        "SELECT seen_at FROM heartbeats WHERE flow = ? AND run = ?",
+        (run.flow, run.id),
+        lambda rows: time_of(rows[0][0]) if rows else None,
+    )
+
+
 def _unended(database: Database, wanted: RunFilter, *, page_size: int = 100) -> Iterator[RunRow]:
     """Yield runs that are `running` or `lost`: the database cannot tell one from the other.
 

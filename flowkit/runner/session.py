@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import flowkit
 from flowkit.client import Workspace, check_tags, open_workspace, use_workspace
-from flowkit.errors import UsageError
+from flowkit.errors import StoreError, UsageError
 from flowkit.executor import FlowHost, open_executor, open_host
 from flowkit.graph import FlowDescription, Graph
 from flowkit.plan import Limits, Scheduler
@@ -175,6 +175,12 @@ class FlowSession:
             if store.create_run(record):
                 break
             number += 1
+        # Until there was a record, nothing but their age kept the parameters from being collected.
+        if not store.refresh_manifest(parameters):
+            raise StoreError(
+                f"the parameters of `{record.run}` were collected as garbage before it began",
+                hint="start it again; give `flowkit gc` a longer `--grace` beside starting runs",
+            )
         self.workspace.metadata.record_run(record)
         if options.run_id_file:
             _write_run_id(Path(options.run_id_file), record.run)

@@ -113,6 +113,16 @@ class Objects:
             raise Corrupt(key, "its extents do not add up")
         return recipe
 
+    def refresh(self, digest: Digest) -> bool:
+        """Keep an object from garbage collection, unread; False if it, or a part of it, is gone."""
+        storage = self._gate.writing
+        if any(map(storage.refresh, (raw_key(digest), compressed_key(digest)))):
+            return True
+        if not storage.refresh(recipe_key(digest)):
+            return False
+        recipe = self.find_recipe(digest)
+        return recipe is not None and all(map(self.refresh, recipe.plain))
+
     def verify(self, key: str, digest: Digest) -> None:
         """Check one stored form of an object fully, seal or no seal. Raises Corrupt, KeyMissing."""
         if key == compressed_key(digest):

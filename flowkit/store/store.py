@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import Final
 
-from flowkit.errors import Corrupt, StoreError
+from flowkit.errors import Corrupt, KeyMissing, StoreError
 from flowkit.ports import Buffer, Storage
 from flowkit.store.gate import Gate
 from flowkit.store.hashing import Pieces
@@ -65,6 +65,16 @@ class Store(RunRecords):
     def manifest(self, digest: Digest) -> Manifest:
         """Return a manifest whose parts all name their digest. Raises KeyMissing, Corrupt."""
         return self._open_manifest(digest).resolved
+
+    def refresh_manifest(self, digest: Digest) -> bool:
+        """Keep a manifest and its objects from garbage collection; False if some are gone."""
+        try:
+            manifest = self.manifest(digest)
+        except KeyMissing:
+            return False
+        entries = [*manifest.artifacts.values(), *manifest.items]
+        named = {part.digest for entry in entries for part in entry.parts if part.digest}
+        return all(map(self.objects.refresh, {digest, *named}))
 
     def load(self, entry: ArtifactEntry) -> object:
         """Return the value of an artifact of a committed manifest.

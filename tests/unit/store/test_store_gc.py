@@ -1,15 +1,18 @@
 """Garbage collection: what runs reach stays, the rest goes once it is old."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from flowkit.errors import Corrupt
 from flowkit.graph.model import FlowDescription
-from flowkit.records import Clone, Clones, RunRecord
-from flowkit.store import Store, collect, verify_store
+from flowkit.records import Clone, Clones, RunEnd, RunRecord
+from flowkit.store import DirectoryStorage, GcReport, Store, verify_store
+from flowkit.store import collect as collect_beside
 from flowkit.testing import CountingStorage, MemoryStorage
 from flowkit.values import Attempt, Digest, Manifest, Outcome, RunId, TaskKey, TaskResult
 
@@ -48,12 +51,15 @@ def save(store: Store, base: Manifest | None = None, **values: object) -> Digest
     return writer.commit()
 
 
-def start_run(store: Store, run: RunId, parameters: Digest) -> None:
+def collect(store: Store, *, dry_run: bool = False) -> GcReport:
+    """Collect where no run goes on, so that age alone decides."""
+    return collect_beside(store, dry_run=dry_run, lives=lambda record: False)
+
+
+def start_run(store: Store, run: RunId, parameters: Digest, at: datetime = START) -> None:
     description = FlowDescription(name=run.flow, file="flow.py", start="start", end="end", nodes=())
     assert store.create_run(
-        RunRecord(
-            run=run, description=description, parameters=parameters, started_at=START, user="me"
-        )
+        RunRecord(run=run, description=description, parameters=parameters, started_at=at, user="me")
     )
 
 
@@ -161,6 +167,41 @@ def test_recipes_keep_their_extents(store: Store, clock: Clock) -> None:
     clock.now_s += 10 * HOUR_S
     assert collect(store).deleted == 1  # the base's manifest; its array is an extent now
     assert list(verify_store(store)) == []
+
+
+def test_what_a_live_run_may_need_stays_whatever_the_grace(tmp_path: Path) -> None:
+    # Files look a minute old to the storage, which is older than a grace of none.
+    store = Store(DirectoryStorage(tmp_path, now=lambda: time.time() + 60))
+    save(store, of="a run that is gone")
+    start_run(store, RUN, save(store), at=datetime.fromtimestamp(time.time() - 120, UTC))
+    unfinished = save(store, x=noise(1))
+    beside = collect_beside(store, grace_s=0.0)
+    assert (beside.unreached, beside.deleted, beside.live) == (3, 0, (RUN,))
+    assert store.load(Store(store.storage).manifest(unfinished).artifacts["x"]) is not None
+    dead = collect_beside(store, grace_s=0.0, dry_run=True, lives=lambda record: False)
+    assert dead.live == ()
+    store.create_end(RunEnd(run=RUN, status="failed", finished_at=START))
+    after = collect_beside(store, grace_s=0.0)
+    assert (after.unreached, after.deleted, after.live) == (3, 3, ())
+
+
+def test_what_is_written_while_garbage_is_collected_stays(tmp_path: Path) -> None:
+    store = Store(DirectoryStorage(tmp_path))
+    written: list[Digest] = []
+
+    class Late(CountingStorage):
+        """Lets a task write, and reuse what is there, once all objects are listed."""
+
+        def folders(self, prefix: str) -> Iterator[str]:
+            if not written:
+                written.append(save(store, x=value, y=noise(2)))
+            return super().folders(prefix)
+
+    value = noise(1)
+    save(store, x=value)
+    collect_beside(Store(Late(store.storage)), grace_s=0.0)
+    manifest = Store(DirectoryStorage(tmp_path)).manifest(written[0])
+    assert [store.load(one) is not None for one in manifest.artifacts.values()] == [True, True]
 
 
 def test_a_damaged_record_stops_a_collection(store: Store, clock: Clock) -> None:
