@@ -202,7 +202,8 @@ class Manifest:
 class Failure:
     """A failure as data: what crosses between processes instead of an exception.
 
-    `where` is `file:line` in the user's own code, if it is known.
+    `where` is `file:line` in the user's own code, if it is known. `exit_code`: that of a command
+    which ends because of it.
     """
 
     type_name: str
@@ -211,6 +212,7 @@ class Failure:
     traceback: str = ""
     where: str | None = None
     retryable: bool = True
+    exit_code: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,7 +12,11 @@ from flowkit.cli.invocation import Invocation
 from flowkit.cli.screen import print_lines
 from flowkit.cli.targets import find_run, pathspec_argument
 from flowkit.cli.text import count_of
-from flowkit.errors import UsageError
+from flowkit.errors import MetadataError, UsageError
+
+if TYPE_CHECKING:
+    from flowkit.client import Workspace
+    from flowkit.values import RunId
 
 
 @command(
@@ -38,10 +43,26 @@ def delete_runs(invocation: Invocation, /, *, runs: tuple[str, ...], yes: bool) 
     if not yes:
         _ask([str(row.run) for row in rows])
     for row in rows:
-        # The index first: what it lists must be there to be looked at.
-        workspace.metadata.forget_run(row.run)
-        workspace.store.delete_run(row.run)
+        _delete(workspace, row.run)
         print_lines([f"deleted {row.run}"])
+
+
+def _delete(workspace: Workspace, run: RunId) -> None:
+    # The index first: what it lists must be there to be looked at.
+    try:
+        workspace.metadata.forget_run(run)
+    except MetadataError as error:
+        # The disk may be full, and deleting is how to change that.
+        workspace.store.delete_run(run)
+        try:
+            workspace.metadata.forget_run(run)
+        except MetadataError:
+            raise MetadataError(
+                f"run `{run}` is deleted, but the index still lists it: {error.message}",
+                hint="free space with `flowkit gc`, then delete the run again",
+            ) from error
+    else:
+        workspace.store.delete_run(run)
 
 
 def _ask(names: list[str]) -> None:

@@ -114,6 +114,8 @@ def report_end(end: RunEnd, *, invocation: Invocation, file: str) -> int:
         say(f"cancelled; go on with `{again}`")
     if end.status == "failed":
         _report_failure(end, again)
+        if end.failure is not None:
+            return end.failure.exit_code
     return _EXIT[end.status]
 
 

@@ -30,6 +30,9 @@ class Workspace:
 def open_workspace(settings: Settings | None = None) -> Workspace:
     """Open the store and the index that the settings name, by default those of this folder.
 
+    An index that knows nothing of a store that has runs was removed, or never made: it is built
+    from the store.
+
     Raises:
         UsageError: a setting is wrong.
         StoreError: the store cannot be opened.
@@ -43,7 +46,12 @@ def open_workspace(settings: Settings | None = None) -> Workspace:
 
         settings = read_settings(Path.cwd(), {}).settings
     store = Store.open(settings.store, sync=settings.sync, verify=settings.verify)
-    return Workspace(store, Metadata.open(settings.metadata), settings)
+    metadata = Metadata.open(settings.metadata)
+    if metadata.is_empty and next(store.run_ids(), None) is not None:
+        from flowkit.store import reindex
+
+        reindex(store, metadata)
+    return Workspace(store, metadata, settings)
 
 
 _lock = threading.Lock()

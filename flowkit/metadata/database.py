@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -44,16 +44,24 @@ class DamagedIndex(MetadataError):
         )
 
 
+class Unwritable(MetadataError):
+    """The index's file cannot be written; it may be possible to read it."""
+
+
 class Database:
-    """A connection shared by the threads of a process, reopened in a forked child."""
+    """A connection shared by the threads of a process, reopened in a forked child.
+
+    Where the file cannot be written, be it that the disk is full, it can still be read.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._lock = threading.RLock()
         self._pid = os.getpid()
         self._connection: Connection | None = None
-        with self._translated():
-            self._connection = _connect(path)
+        self._unwritable: Unwritable | None = None
+        self._is_writing = False
+        self._connect()
 
     def close(self) -> None:
         """Release the file. May be called twice."""
@@ -73,17 +81,33 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Enter a transaction that is alone in writing; it is undone if the block raises."""
+        """Enter a transaction that is alone in writing; it is undone if the block raises.
+
+        Inside another one of the same thread, it is part of that.
+        """
+        if self._unwritable is not None:
+            with self._lock:  # the disk may have room by now
+                self.close()
+                self._connect()
         with self._entered() as connection:
+            if self._unwritable is not None:
+                raise self._unwritable
+            if self._is_writing:
+                yield connection
+                return
             # Taking the write lock first means that a transaction never fails half way because
             # another process wrote in between.
             connection.execute("BEGIN IMMEDIATE")
+            self._is_writing = True
             try:
                 yield connection
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
-            connection.execute("COMMIT")
+            else:
+                connection.execute("COMMIT")
+            finally:
+                self._is_writing = False
 
     def read(
         self, sql: str, parameters: Sequence[object], answer: Callable[[Rows], Answer]
@@ -125,8 +149,18 @@ class Database:
         self._pid = os.getpid()
         if self._connection is not None:
             _inherited.append(self._connection)
+            self._connect()
+
+    def _connect(self) -> None:
+        self._unwritable, self._is_writing = None, False
+        try:
             with self._translated():
                 self._connection = _connect(self._path)
+        except Unwritable as error:
+            self._connection = _connect_to_read(self._path)
+            if self._connection is None:
+                raise
+            self._unwritable = error
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -146,7 +180,7 @@ def _connect(path: str) -> Connection:
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise MetadataError(
+            raise Unwritable(
                 f"the folder of the metadata index `{path}` cannot be made: {error.strerror}",
                 hint="set `FLOWKIT_METADATA` to a path that you may write to",
             ) from error
@@ -164,6 +198,35 @@ def _connect(path: str) -> Connection:
         connection.close()
         raise
     return connection
+
+
+def _connect_to_read(path: str) -> Connection | None:
+    """Open a file that cannot be written, as it is; None if that does not give all of it.
+
+    A reader takes part in the write-ahead log by a file beside it. Where that cannot be made, the
+    index's own file is all there is if no writer has left anything in the log.
+    """
+    import sqlite3
+    from urllib.parse import quote
+
+    ways = ["mode=ro"]
+    with suppress(OSError):
+        if not os.path.exists(f"{path}-wal") or not os.path.getsize(f"{path}-wal"):
+            ways.append("mode=ro&immutable=1")
+    for way in ways:
+        uri = f"file:{quote(os.path.abspath(path))}?{way}"
+        connection = None
+        try:
+            connection = sqlite3.connect(
+                uri, uri=True, timeout=WAIT_S, isolation_level=None, check_same_thread=False
+            )
+            if _is_current(connection):
+                return connection
+        except sqlite3.Error:
+            pass
+        if connection is not None:
+            connection.close()
+    return None
 
 
 def _use_write_ahead_log(connection: Connection) -> None:
@@ -201,12 +264,12 @@ def _translate(path: str, error: Exception) -> MetadataError:
             hint=f"see which process holds it: `fuser {path}`",
         )
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        return MetadataError(
+        return Unwritable(
             f"the metadata index `{path}` cannot be read or written: {error}",
             hint="check the disk: `df -h`",
         )
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
-        return MetadataError(
+        return Unwritable(
             f"the metadata index `{path}` cannot be opened for writing: {error}",
             hint="make the file and its folder writable, or set `FLOWKIT_METADATA`",
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -59,6 +59,17 @@ class Metadata:
     def close(self) -> None:
         """Release the file. May be called twice."""
         self._database.close()
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Write all that the block writes in one transaction; nothing of it if the block raises."""
+        with self._database.writing():
+            yield
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the index knows of no run at all."""
+        return self._database.read("SELECT 1 FROM runs LIMIT 1", (), lambda rows: not rows)
 
     def record_run(self, record: RunRecord) -> None:
         """Note that a run began."""

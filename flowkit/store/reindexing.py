@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from typing import Final, Protocol
 
@@ -18,6 +18,9 @@ _BATCH: Final = 1000
 
 class RunIndex(Protocol):
     """What can be fed with the records of runs."""
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Enter a block that is taken in whole or not at all."""
 
     def clear(self) -> None:
         """Forget everything."""
@@ -41,14 +44,16 @@ class RunIndex(Protocol):
 def reindex(store: Store, index: RunIndex) -> list[Damage]:
     """Clear an index and feed it every run; returns the damaged records that were left out.
 
-    Raises StoreError if the storage fails, and what the index raises.
+    Until it is done, the index answers as before. Raises StoreError if the storage fails, and
+    what the index raises.
     """
-    index.clear()
     damage: list[Damage] = []
-    for run in store.run_ids():
-        with _noting(damage):
-            index.record_run(store.run_record(run))
-            _feed(store, run, index, damage)
+    with index.batch():
+        index.clear()
+        for run in store.run_ids():
+            with _noting(damage):
+                index.record_run(store.run_record(run))
+                _feed(store, run, index, damage)
     return damage
 
 

@@ -179,9 +179,17 @@ class RunRecords:
         A tombstone stays, so that the run's number is not given out again. May be repeated.
         """
         storage = self._gate.writing
+        tombstone, first = run_folder(run, under=DELETED), _run_key(run, "run.json")
         # The tombstone first: what a crash leaves behind already counts as deleted.
-        self._create(run_folder(run, under=DELETED), "deleted", b"")
-        storage.delete(_run_key(run, "run.json"))
+        try:
+            self._create(tombstone, "deleted", b"")
+        except StoreError:
+            # A disk that is full has room for it once the rest is gone.
+            for key in storage.list(run_folder(run)):
+                if key != first:
+                    storage.delete(key)
+            self._create(tombstone, "deleted", b"")
+        storage.delete(first)
         for key in storage.list(run_folder(run)):
             storage.delete(key)
 

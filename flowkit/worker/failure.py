@@ -7,14 +7,25 @@ import traceback
 from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING
 
-from flowkit.errors import FlowkitError
+from flowkit.errors import (
+    EnvironmentFailed,
+    ExecutorError,
+    FlowkitBug,
+    FlowkitError,
+    MetadataError,
+    StoreError,
+)
 from flowkit.values import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OWN_CODE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+STANDARD_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
 LONGEST_MESSAGE = 4_000
+
+_NOT_THE_FLOWS_FAULT = (StoreError, MetadataError, ExecutorError, EnvironmentFailed, FlowkitBug)
+"""What ends a run with the error's own exit code: nothing that the flow's author could mend."""
 
 
 def failure_of(error: BaseException) -> Failure:
@@ -27,15 +38,18 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, FlowkitError):
         # What lies beneath an error of our own is of no use to whoever reads its message.
         told.__cause__ = told.__context__ = None
-        began = dropwhile(lambda frame: not _is_users(frame), told.stack)
+        began = dropwhile(lambda frame: not _is_authors(frame), told.stack)
         frames: Iterable[traceback.FrameSummary] = takewhile(_is_users, began)
         told.stack = traceback.StackSummary.from_list([*frames])
     for one in _chain(told):
         own = [frame for frame in one.stack if _is_users(frame)]
         one.stack = traceback.StackSummary.from_list(own)
     last = told.stack[-1] if told.stack else None
+    exit_code = 1
     if isinstance(error, FlowkitError):
         message, hint, retryable = error.message, error.hint, error.retryable
+        if isinstance(error, _NOT_THE_FLOWS_FAULT):
+            exit_code = error.exit_code
     else:
         message, hint, retryable = _message(error), None, True
     is_told = isinstance(error, FlowkitError) and last is None
@@ -46,6 +60,7 @@ def failure_of(error: BaseException) -> Failure:
         traceback="" if is_told else _writable("".join(told.format())),
         where=f"{last.filename}:{last.lineno}" if last else None,
         retryable=retryable,
+        exit_code=exit_code,
     )
 
 
@@ -77,3 +92,9 @@ def _chain(told: traceback.TracebackException) -> Iterable[traceback.TracebackEx
 
 def _is_users(frame: traceback.FrameSummary) -> bool:
     return not frame.filename.startswith((OWN_CODE, "<frozen"))
+
+
+def _is_authors(frame: traceback.FrameSummary) -> bool:
+    """Say whether a line is the flow's, or of a package that it uses, but not of Python itself."""
+    is_standard = frame.filename.startswith(STANDARD_LIBRARY)
+    return _is_users(frame) and (not is_standard or "-packages" in frame.filename)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -333,6 +334,9 @@ class Heard:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, object]] = []
+
+    def batch(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def clear(self) -> None:
         self.told.clear()

@@ -1,0 +1,77 @@
+"""A disk that is full: a clear error, nothing lost, and room can be made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Yard
+
+SIZE_MB = 4
+
+
+@pytest.fixture
+def disk(yard: Yard) -> Iterator[Path]:
+    """A small file system of its own under the home of all that runs."""
+    yard.home.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE_MB}m", "tmpfs", str(yard.home)]
+    if os.getuid() != 0 or subprocess.run(mount, check=False).returncode != 0:
+        pytest.skip("only root may mount a file system here")
+    yield yard.home
+    subprocess.run(["umount", "--lazy", str(yard.home)], check=True)
+
+
+def test_a_full_disk_ends_a_run_and_room_can_be_made(yard: Yard, disk: Path) -> None:
+    yard.write("""
+        class Fill(FlowSpec):
+            @step
+            def start(self):
+                self.kept = os.urandom(500_000)
+                self.next(self.end)
+
+            @step
+            def end(self):
+                self.large = os.urandom(int(os.environ["LARGE"]))
+    """)
+    assert yard.run("run", LARGE="1000").returncode == 0
+    failed = yard.run("run", LARGE=str(SIZE_MB << 20))
+    assert failed.returncode == 4
+    assert "no space left" in failed.stderr
+    assert "hint: free some space" in failed.stderr
+    with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while filler.write(b"x" * 4096):
+            pass
+    assert shutil.disk_usage(disk).free == 0
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            yard.command(*words),
+            env=yard.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    listed = call("list", "runs")
+    assert listed.returncode == 0
+    assert "Fill/1" in listed.stdout
+    assert call("show", "Fill/1").returncode == 0
+    # The index may have no room to forget the run before garbage is collected.
+    deleted = call("run", "delete", "Fill/1", "--yes").returncode
+    collected = call("gc", "--grace", "0s")
+    assert (collected.returncode, "removed 0" in collected.stdout) == (0, False)
+    if deleted == 4:
+        deleted = call("run", "delete", "Fill/1", "--yes").returncode
+    assert deleted == 0
+    resumed = yard.run("resume", LARGE="1000")
+    assert (resumed.returncode, "start cloned 1 task" in resumed.stderr) == (0, True)
+    assert "Fill/1" not in call("list", "runs").stdout
+    assert call("store", "verify").returncode == 0
