@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Final
 
 from flowkit import wire
+
+_NUMBERS: Final[Mapping[str, int]] = {
+    "show-run": 2,  # 1 had parameters as text
+}
+"""The numbers of schemas that are no longer what they were at first."""
 
 
 def print_json(schema: str, **fields: object) -> None:
@@ -12,7 +19,8 @@ def print_json(schema: str, **fields: object) -> None:
 
     The number goes up when a field changes its meaning or goes away, not when one is added.
     """
-    document = wire.encode({"schema": f"flowkit.{schema}/1", **fields})
+    number = _NUMBERS.get(schema, 1)
+    document = wire.encode({"schema": f"flowkit.{schema}/{number}", **fields})
     sys.stdout.write(indented(document).decode() + "\n")
 
 
@@ -37,10 +45,13 @@ def plain_value(value: object) -> dict[str, object]:
 
     try:
         document = msgspec.json.encode(value)
-    except (TypeError, ValueError, OverflowError):
-        return {"text": repr(value)}
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return _text_of(value)
     back = msgspec.json.decode(document)
     # Tuples, sets, dates and more have a JSON form too, but it does not say what they were.
-    return (
-        {"value": value} if type(back) is type(value) and back == value else {"text": repr(value)}
-    )
+    return {"value": value} if type(back) is type(value) and back == value else _text_of(value)
+
+
+def _text_of(value: object) -> dict[str, object]:
+    # A repr may hold what UTF-8 cannot, such as the names of some files.
+    return {"text": repr(value).encode("utf-8", "backslashreplace").decode()}

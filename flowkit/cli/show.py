@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowkit.cli.artifacts import open_artifacts
 from flowkit.cli.command import command, json_option
 from flowkit.cli.documents import (
     artifact_document,
@@ -27,7 +28,6 @@ from flowkit.cli.text import (
     human_duration,
     human_size,
     local_time,
-    one_line,
 )
 from flowkit.errors import UsageError
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from flowkit.client import Workspace
     from flowkit.graph import FlowDescription, Node
     from flowkit.metadata import AttemptRow, RunRow, TaskRow
-    from flowkit.values import Failure
+    from flowkit.values import ArtifactEntry, Failure
 
 _COLOURS = {"succeeded": "green", "failed": "red", "lost": "red", "running": "cyan"}
 _LARGEST_SHOWN_BYTES = 10_000
@@ -135,13 +135,23 @@ def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
     steps = workspace.metadata.steps(run.run)
     parameters = _parameters(workspace, run)
     if as_json:
+        with open_artifacts(workspace.store, run.run) as reader:
+            told = {
+                name: reader.document(one, limit=_LARGEST_SHOWN_BYTES)
+                for name, one in parameters.items()
+            }
         print_json(
             "show-run",
             **run_document(run),
-            parameters=parameters,
+            parameters=told,
             steps=[step_document(row) for row in steps],
         )
         return
+    with open_artifacts(workspace.store, run.run) as reader:
+        lines = [
+            f"{name}={reader.text(one, limit=_LARGEST_SHOWN_BYTES, width=80)}"
+            for name, one in parameters.items()
+        ]
     print_lines([f"{paint(str(run.run), 'bold')}  {_status(run.status)}"])
     took = None
     if run.finished_at is not None:
@@ -151,7 +161,7 @@ def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
         "took": human_duration(took) if took is not None else "",
         "resumes": str(run.origin) if run.origin else "",
         "tags": ", ".join(run.tags),
-        "parameters": "\n".join(f"{name}={value}" for name, value in parameters.items()),
+        "parameters": "\n".join(lines),
     }
     _print_facts(facts)
     if steps:
@@ -168,20 +178,11 @@ def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
     _print_failure(run.failure)
 
 
-def _parameters(workspace: Workspace, run: RunRow) -> dict[str, str]:
-    """Read the values of a run's parameters, as text; large ones are only measured."""
+def _parameters(workspace: Workspace, run: RunRow) -> dict[str, ArtifactEntry]:
+    """Return a run's parameters by the names of their options."""
     described = workspace.store.run_record(run.run).description.parameters
     entries = workspace.store.manifest(run.parameters).artifacts
-    shown = {}
-    for parameter in described:
-        entry = entries.get(parameter.attribute)
-        if entry is None:
-            continue
-        if entry.size_bytes > _LARGEST_SHOWN_BYTES:
-            shown[parameter.name] = f"<{entry.type_name}, {human_size(entry.size_bytes)}>"
-        else:
-            shown[parameter.name] = one_line(repr(workspace.store.load(entry)), 80)
-    return shown
+    return {one.name: entries[one.attribute] for one in described if one.attribute in entries}
 
 
 def _show_step(workspace: Workspace, found: Target, *, as_json: bool) -> None:

@@ -110,7 +110,7 @@ def test_a_run_is_shown_with_its_parameters_and_steps(call: Call, good: Any) -> 
     assert "learning-rate=0.5" in said.out
     assert "nightly" in said.out
     document = call("show", "Train/12", "--json").json
-    assert document["parameters"] == {"learning-rate": "0.5"}
+    assert document["parameters"]["learning-rate"]["value"] == 0.5
     assert document["steps"][0]["step"] == "start"
 
 

@@ -1,0 +1,150 @@
+"""Values of artifacts for whoever looks at them; one that makes trouble does so for itself only."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.util import spec_from_file_location
+from typing import TYPE_CHECKING, TypeVar
+
+from flowkit.cli.machine import plain_value
+from flowkit.cli.text import human_size, one_line
+from flowkit.errors import FlowkitError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+
+    from flowkit.store import Store
+    from flowkit.values import ArtifactEntry, RunId
+
+_LONGEST_REASON = 300
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """Why a value cannot be loaded, printed or pickled, in one line."""
+
+    reason: str
+
+
+class ArtifactReader:
+    """Loads artifacts, and says what they are; what a value's own code raises ends nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def text(self, entry: ArtifactEntry, *, limit: int, width: int | None = None) -> str:
+        """Write a value as Python does; one of more than `limit` bytes by type and size only.
+
+        With `width`, it is one line of so many characters at most.
+        """
+        about = f"{entry.type_name}, {human_size(entry.size_bytes)}"
+        if entry.size_bytes > limit:
+            return f"<{about}>"
+        told = self._read(entry, repr, "cannot be printed")
+        if isinstance(told, Unusable):
+            return f"<{about}: {told.reason}>"
+        return told if width is None else one_line(told, width)
+
+    def document(self, entry: ArtifactEntry, *, limit: int) -> dict[str, object]:
+        """Describe an artifact for `--json`, with its value if that has `limit` bytes at most.
+
+        What JSON can hold exactly is `value`; of all else, `text` is what Python writes. What can
+        be neither has an `error` instead.
+        """
+        about: dict[str, object] = {
+            "type": entry.type_name,
+            "size_bytes": entry.size_bytes,
+            "digest": entry.digest.hex(),
+        }
+        if not 0 < entry.size_bytes <= limit:
+            return about
+        told = self._read(entry, plain_value, "cannot be printed")
+        return about | ({"error": told.reason} if isinstance(told, Unusable) else told)
+
+    def pickled(self, entry: ArtifactEntry) -> bytes | Unusable:
+        """Pickle a value by itself, such that plain `pickle.loads` reads it."""
+        import cloudpickle
+
+        return self._read(entry, cloudpickle.dumps, "cannot be pickled")
+
+    def _read(
+        self, entry: ArtifactEntry, use: Callable[[object], Answer], refusal: str
+    ) -> Answer | Unusable:
+        stage = "cannot be loaded here"
+        try:
+            # What importing a flow or printing a value says must not stand among the data.
+            with redirect_stdout(sys.stderr):
+                value = self._store.load(entry)
+                stage = refusal
+                return use(value)
+        except (Exception, SystemExit) as error:  # loading and printing run code of the user's
+            return Unusable(one_line(f"{stage}: {_reason(error)}", _LONGEST_REASON))
+
+
+@contextmanager
+def open_artifacts(store: Store, run: RunId) -> Iterator[ArtifactReader]:
+    """Open a reader of a run's artifacts.
+
+    While it is open, modules are found that the run's tasks could import: the flow file, under the
+    name that it has in workers, and those beside it. Modules of the same name that are found
+    without it go first.
+    """
+    file = os.path.abspath(store.run_record(run).description.file)
+    folder, finder = os.path.dirname(file), _FlowFileFinder(file)
+    is_new = folder not in sys.path
+    if is_new:
+        sys.path.append(folder)
+    sys.meta_path.append(finder)
+    try:
+        yield ArtifactReader(store)
+    finally:
+        sys.meta_path.remove(finder)
+        if is_new:
+            sys.path.remove(folder)
+
+
+class _FlowFileFinder(MetaPathFinder):
+    """Finds a flow file under the name that workers import it by, such as `flow_random`."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._stem = os.path.splitext(os.path.basename(file))[0]
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        """Return how to load the flow file, or None for any other module."""
+        # Few values need the flow's module, and whoever knows its name takes a while to load.
+        if fullname != self._stem and not fullname.startswith("flow_"):
+            return None
+        from flowkit.worker import module_name
+
+        if fullname != module_name(self._file) or not os.path.isfile(self._file):
+            return None
+        return spec_from_file_location(fullname, self._file)
+
+
+def _reason(error: BaseException) -> str:
+    from flowkit.worker import failure_of
+
+    if isinstance(error, StoreError) and isinstance(error.__cause__, ImportError | AttributeError):
+        # The store's error says first that and what could not be loaded, which is known here.
+        error = error.__cause__
+    if isinstance(error, SystemExit):
+        return "sys.exit was called"
+    failure = failure_of(error)
+    if isinstance(error, FlowkitError):
+        return failure.message
+    return f"{failure.type_name}: {failure.message}"
