@@ -20,7 +20,7 @@ from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
 from flowkit.cli.offers import offer_flows
 from flowkit.cli.screen import print_table, say
-from flowkit.cli.targets import find_target, pathspec_argument, tasks_of
+from flowkit.cli.targets import count_tasks, find_target, pathspec_argument, tasks_of
 from flowkit.cli.text import (
     MISSING,
     human_duration,
@@ -80,7 +80,15 @@ def list_flows(invocation: Invocation, /, *, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def list_runs(
-    invocation: Invocation, /, *, name: str | None, flow: str | None, as_json: bool, **filters: Any
+    invocation: Invocation,
+    /,
+    *,
+    name: str | None,
+    flow: str | None,
+    tag: tuple[str, ...],
+    limit: int,
+    as_json: bool,
+    **filters: Any,
 ) -> None:
     """List runs, newest first; with FLOW, only those of that flow."""
     if name is not None and flow is not None:
@@ -94,11 +102,15 @@ def list_runs(
             raise missing_flow(workspace, flow)
     elif flow is None and invocation.script is not None:
         flow = invocation.script.flow
-    runs = workspace.metadata.runs(flow, tags=filters.pop("tag"), **filters)
+    runs = workspace.metadata.runs(flow, tags=tag, limit=limit, **filters)
+    more = 0
+    if len(runs) == limit:
+        more = workspace.metadata.count_runs(flow, tags=tag, **filters) - limit
     if as_json:
-        print_json("list-runs", runs=[run_document(row) for row in runs])
+        print_json("list-runs", runs=[run_document(row) for row in runs], more=more > 0)
     elif runs:
         print_runs(runs)
+        _say_more(more)
     else:
         say("no run matches")
 
@@ -142,10 +154,15 @@ def list_tasks(
             hint=f"run `{invocation.command_line('show')} {pathspec}` to see it",
         )
     tasks = tasks_of(workspace, target, status=status, limit=limit)
+    more = 0
+    if len(tasks) == limit:
+        more = count_tasks(workspace, target, status=status) - limit
     if as_json:
-        print_json("list-tasks", run=str(target.run.run), tasks=[task_document(t) for t in tasks])
+        documents = [task_document(row) for row in tasks]
+        print_json("list-tasks", run=str(target.run.run), tasks=documents, more=more > 0)
     elif tasks:
         print_tasks(tasks)
+        _say_more(more)
     else:
         say("no task matches")
 
@@ -163,9 +180,12 @@ def list_artifacts(invocation: Invocation, /, *, pathspec: str, as_json: bool, l
     """List the artifacts of a task, or of the tasks of a step or a run; loads none."""
     workspace = invocation.open_workspace()
     target = find_target(workspace, invocation.absolute(pathspec))
-    found = list(islice(artifacts_of(workspace, target), limit))
+    all_found = artifacts_of(workspace, target)
+    found = list(islice(all_found, limit))
+    # How many more is not known: that would mean to read every task's manifest.
+    has_more = next(all_found, None) is not None
     if as_json:
-        print_json("list-artifacts", run=str(target.run.run), artifacts=found)
+        print_json("list-artifacts", run=str(target.run.run), artifacts=found, more=has_more)
         return
     rows = [
         (one["task"], one["name"], one["type"], human_size(one["size_bytes"]), one["digest"][:12])
@@ -173,8 +193,15 @@ def list_artifacts(invocation: Invocation, /, *, pathspec: str, as_json: bool, l
     ]
     if rows:
         print_table(("task", "artifact", "type", "size", "digest"), rows, right=["size"])
+        if has_more:
+            say("and more; `--limit` shows more")
     else:
         say("no artifact matches")
+
+
+def _say_more(number: int) -> None:
+    if number > 0:
+        say(f"and {number:,} more; `--limit` shows more")
 
 
 def artifacts_of(workspace: Workspace, target: Target) -> Iterator[dict[str, Any]]:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _COLOURS = {"succeeded": "green", "failed": "red", "lost": "red", "running": "cyan"}
 _LARGEST_SHOWN_BYTES = 10_000
-_MOST_TASKS = 20
+_MOST_ROWS = 20
 
 
 @command(
@@ -120,15 +120,21 @@ def _hand_over(node: Node) -> str:
 
 
 def _show_runs(workspace: Workspace, flow: str, *, as_json: bool) -> None:
-    runs = workspace.metadata.runs(flow, limit=_MOST_TASKS)
+    runs = workspace.metadata.runs(flow, limit=_MOST_ROWS)
     if not runs:
         from flowkit.client import missing_flow
 
         raise missing_flow(workspace, flow)
+    total = len(runs) if len(runs) < _MOST_ROWS else workspace.metadata.count_runs(flow)
+    more = total - len(runs)
     if as_json:
-        print_json("show-runs", flow=flow, runs=[run_document(row) for row in runs])
-    else:
-        print_runs(runs)
+        documents = [run_document(row) for row in runs]
+        print_json("show-runs", flow=flow, runs=documents, more=more > 0)
+        return
+    print_runs(runs)
+    if more > 0:
+        listing = f"flowkit list runs {flow} --limit {total}"
+        print_lines([f"and {more:,} more; `{listing}` lists them"])
 
 
 def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
@@ -188,7 +194,7 @@ def _parameters(workspace: Workspace, run: RunRow) -> dict[str, ArtifactEntry]:
 def _show_step(workspace: Workspace, found: Target, *, as_json: bool) -> None:
     step = found.step or ""
     rows = [row for row in workspace.metadata.steps(found.run.run) if row.step == step]
-    tasks = workspace.metadata.tasks(found.run.run, step, limit=None if as_json else _MOST_TASKS)
+    tasks = workspace.metadata.tasks(found.run.run, step, limit=None if as_json else _MOST_ROWS)
     if as_json:
         print_json(
             "show-step",

@@ -84,6 +84,12 @@ def tasks_of(
     return found
 
 
+def count_tasks(workspace: Workspace, target: Target, *, status: AttemptStatus | None) -> int:
+    """Return how many tasks `tasks_of` would return of a run or a step without a limit."""
+    rows = workspace.metadata.steps(target.run.run, target.step)
+    return sum(row.total if status is None else getattr(row, status) for row in rows)
+
+
 def is_flow_file(text: str) -> bool:
     """Say whether an argument names a flow file rather than something in the index."""
     return text.endswith(".py") or ".py:" in text

@@ -149,6 +149,18 @@ class Metadata:
         )
         return runs.read_runs(self._database, wanted, limit=limit)
 
+    def count_runs(
+        self,
+        flow: str | None = None,
+        *,
+        tags: Sequence[str] = (),
+        status: RunStatus | None = None,
+        user: str | None = None,
+    ) -> int:
+        """Return how many runs `runs` would return without a limit."""
+        wanted = RunFilter(flow=flow, tags=tags, status=status, user=user)
+        return runs.count_runs(self._database, wanted)
+
     def run(self, run: RunId) -> RunRow | None:
         """Return one run, or None."""
         found = runs.read_runs(self._database, RunFilter(flow=run.flow, run=run.id), limit=None)

@@ -105,6 +105,15 @@ def read_seen_at(database: Database, run: RunId) -> datetime | None:
     )
 
 
+def count_runs(database: Database, wanted: RunFilter) -> int:
+    """Return how many runs match."""
+    if wanted.status in ("running", "lost"):
+        return sum(1 for _ in _unended(database, wanted))
+    where, parameters = _where(wanted)
+    sql = f"SELECT COUNT(*) FROM {_TABLES} {where}"
+    return database.read(sql, parameters, lambda rows: int(rows[0][0]))
+
+
 def _unended(database: Database, wanted: RunFilter, *, page_size: int = 100) -> Iterator[RunRow]:
     """Yield runs that are `running` or `lost`: the database cannot tell one from the other.
 
@@ -119,8 +128,7 @@ def _unended(database: Database, wanted: RunFilter, *, page_size: int = 100) -> 
 
 
 def _read_page(database: Database, wanted: RunFilter, limit: int | None) -> list[RunRow]:
-    conditions, parameters = _conditions(wanted)
-    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    where, parameters = _where(wanted)
     page = f"SELECT {_COLUMNS} FROM {_TABLES} {where}"
     if limit is not None:
         page += f" ORDER BY {_NEWEST_FIRST.format('r')} LIMIT ?"
@@ -135,7 +143,7 @@ def _read_page(database: Database, wanted: RunFilter, limit: int | None) -> list
     )
 
 
-def _conditions(wanted: RunFilter) -> tuple[list[str], list[object]]:
+def _where(wanted: RunFilter) -> tuple[str, list[object]]:
     tests: list[tuple[str, tuple[object, ...]]] = [(_TAGGED, (tag,)) for tag in wanted.tags]
     if wanted.flow is not None:
         tests.append(("r.flow = ?", (wanted.flow,)))
@@ -153,7 +161,8 @@ def _conditions(wanted: RunFilter) -> tuple[list[str], list[object]]:
         tests.append(("e.status IS NULL", ()))
     elif wanted.status is not None:
         tests.append(("e.status = ?", (wanted.status,)))
-    return [test for test, _ in tests], [one for _, values in tests for one in values]
+    where = f"WHERE {' AND '.join(test for test, _ in tests)}" if tests else ""
+    return where, [one for _, values in tests for one in values]
 
 
 def _run_row(rows: Rows) -> RunRow:

@@ -69,6 +69,49 @@ def test_json_is_the_same_at_every_call(call: Call, good: Any) -> None:
         assert call(*words, "--json").out == first.out
 
 
+@pytest.mark.parametrize(
+    ("words", "more"),
+    [
+        (("runs", "--limit", "1"), "1 more"),
+        (("runs", "--limit", "1", "--status", "failed"), None),
+        (("runs", "--limit", "1", "--tag", "user:ann"), "1 more"),
+        (("runs", "--limit", "1", "--tag", "nightly"), None),
+        (("runs", "--limit", "2"), None),
+        (("tasks", "Train/12", "--limit", "2"), "4 more"),
+        (("tasks", "Train/12", "--limit", "6"), None),
+        (("tasks", "Train/12/fit", "--limit", "2"), "1 more"),
+        (("tasks", "Train/12/fit", "--limit", "1", "--status", "succeeded"), "2 more"),
+        (("tasks", "Train/13", "--limit", "1", "--status", "failed"), None),
+        (("artifacts", "Train/12", "--limit", "5"), "more"),
+        (("artifacts", "Train/12", "--limit", "50"), None),
+        (("artifacts", "Train/12/pick", "--limit", "1"), None),
+    ],
+)
+def test_a_list_that_stops_early_says_so(
+    call: Call, good: Any, bad: Any, words: tuple[str, ...], more: str | None
+) -> None:
+    said = call("list", *words)
+    assert said.err == (f"and {more}; `--limit` shows more\n" if more else "")
+    assert call("list", *words, "--json").json["more"] is (more is not None)
+
+
+def test_unended_runs_are_counted_by_how_they_stand(call: Call, tell: Any) -> None:
+    for number in range(3):
+        tell(number + 1)
+    said = call("list", "runs", "--status", "lost", "--limit", "2")
+    assert said.err == "and 1 more; `--limit` shows more\n"
+    assert call("list", "runs", "--status", "running", "--limit", "1").out == ""
+
+
+def test_a_flow_of_many_runs_is_shown_by_the_latest_and_their_number(call: Call, tell: Any) -> None:
+    for number in range(22):
+        tell(number + 1).end()
+    lines = call("show", "Train").out.splitlines()
+    assert len(lines) == 22
+    assert lines[-1] == "and 2 more; `flowkit list runs Train --limit 22` lists them"
+    assert call("show", "Train", "--json").json["more"] is True
+
+
 def test_flows_are_listed(call: Call, good: Any, bad: Any) -> None:
     (flow,) = call("list", "flows", "--json").json["flows"]
     assert (flow["flow"], flow["runs"]) == ("Train", 2)

@@ -121,6 +121,18 @@ def test_runs_are_filtered_by_user_time_and_flow(index: Metadata, record: Make) 
     assert ids(index.runs("Score")) == ["Score/3"]
 
 
+def test_runs_are_counted_as_they_are_filtered(index: Metadata, record: Make) -> None:
+    for made in (record(1, tags=("a", "b")), record(2, tags=("a",)), record(3, flow="Score")):
+        index.record_run(made)
+        index.record_end(end_of(made, "failed" if made.run.id == "2" else "succeeded"))
+
+    assert index.count_runs() == 3
+    assert index.count_runs("Train") == 2
+    assert index.count_runs(tags=["a", "b"]) == 1
+    assert index.count_runs("Train", status="failed") == 1
+    assert index.count_runs(user="bob") == 0
+
+
 def test_status_counts_before_the_limit(index: Metadata, record: Make) -> None:
     for number in range(1, 7):
         made = record(number)
@@ -210,6 +222,7 @@ def test_running_and_lost_runs_are_told_apart_in_pages(index: Metadata, record: 
     assert ids(index.runs(status="running")) == ["Train/240", "Train/120"]
     assert len(index.runs(status="lost")) == 237
     assert ids(index.runs(status="lost", limit=2)) == ["Train/239", "Train/238"]
+    assert (index.count_runs(status="running"), index.count_runs(status="lost")) == (2, 237)
 
 
 def test_changed_tags_replace_those_at_the_start(index: Metadata, record: Make) -> None:
