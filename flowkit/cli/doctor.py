@@ -142,10 +142,12 @@ def _index(settings: Settings) -> Finding:
 
     metadata = Metadata.open(settings.metadata)
     try:
+        # Opening reads only the first page.
+        metadata.check()
         runs = sum(row.runs for row in metadata.flows())
     finally:
         metadata.close()
-    found = f"{settings.metadata} opens, {count_of(runs, 'run')}"
+    found = f"{settings.metadata} is sound, {count_of(runs, 'run')}"
     stored = _stored_runs(settings) if _is_made(settings.store) else 0
     if stored != runs:
         return Finding(

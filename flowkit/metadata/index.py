@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from flowkit.metadata import recording, runs, tasks
-from flowkit.metadata.database import MEMORY, DamagedIndex, Database
+from flowkit.metadata.database import MEMORY, DamagedIndex, Database, Rows
 from flowkit.metadata.positions import candidates
 from flowkit.metadata.rows import (
     AttemptRow,
@@ -45,16 +45,26 @@ class Metadata:
     @classmethod
     def open_empty(cls, path: str) -> Metadata:
         """Open an index without rows in place of what is there, even if that is damaged."""
+        index = None
         try:
             index = cls.open(path)
             index.clear()
+            index.check()
+            return index
         except DamagedIndex:
+            if index is not None:
+                # Left open, it would take the log of the new file away when it is closed.
+                with suppress(DamagedIndex):
+                    index.close()
             if path != MEMORY:
                 for file in (path, f"{path}-wal", f"{path}-shm"):
                     with suppress(FileNotFoundError):
                         Path(file).unlink()
-            index = cls.open(path)
-        return index
+        return cls.open(path)
+
+    def check(self) -> None:
+        """Read the whole file and see that it is sound. Raises MetadataError if it is not."""
+        self._database.read("PRAGMA quick_check(1)", (), _see_that_it_is_sound)
 
     def close(self) -> None:
         """Release the file. May be called twice."""
@@ -237,3 +247,9 @@ class Metadata:
     def snapshot(self) -> Snapshot:
         """Return all rows that can be rebuilt from the store: equal indexes, equal snapshots."""
         return runs.read_snapshot(self._database)
+
+
+def _see_that_it_is_sound(rows: Rows) -> None:
+    if rows != [("ok",)]:
+        found = " ".join(str(value) for row in rows for value in row)
+        raise ValueError(" ".join(found.split()).removeprefix("*** in database main *** "))

@@ -133,6 +133,23 @@ def test_doctor_says_what_to_do_about_a_broken_index(call: Call, good: Any, home
     assert "flowkit store reindex" in said.out
 
 
+def test_doctor_finds_damage_that_opening_the_index_does_not_meet(
+    call: Call, good: Any, workspace: Any, home: Path
+) -> None:
+    workspace.close()
+    file = home / "metadata.db"
+    data = file.read_bytes()
+    file.write_bytes(data[:-4096] + b"\xff" * 4096)
+    assert call("list", "runs").code == 0
+    said = call("doctor", "--json")
+    assert said.code == 4
+    (problem,) = [check for check in said.json["checks"] if not check["ok"]]
+    assert problem["name"] == "index"
+    assert "flowkit store reindex" in problem["hint"]
+    assert call("store", "reindex").code == 0
+    assert call("doctor").code == 0
+
+
 def test_doctor_compares_the_index_with_the_store(call: Call, good: Any, workspace: Any) -> None:
     workspace.metadata.forget_run(good.run)
     said = call("doctor", "--json")

@@ -253,6 +253,42 @@ def test_a_damaged_index_asks_for_a_reindex_and_can_be_replaced(
     fresh.close()
 
 
+@pytest.mark.parametrize("harmed", ["a page of results", "the list of free pages"])
+def test_damage_that_no_question_meets_is_found_and_can_be_replaced(
+    index_path: str, record: Make, success: Result, harmed: str
+) -> None:
+    index = Metadata.open(index_path)
+    index.record_run(record(1))
+    index.record_results(RUN, [success("fit", at) for at in range(500)])
+    index.check()
+    if harmed == "the list of free pages":
+        index.forget_run(RUN)
+        index.record_run(record(1))
+    index.close()
+    data = bytearray(Path(index_path).read_bytes())
+    if harmed == "the list of free pages":
+        data[36:40] = (int.from_bytes(data[36:40], "big") + 1).to_bytes(4, "big")
+    else:
+        data[-4096:] = b"\xff" * 4096
+    Path(index_path).write_bytes(data)
+
+    index = Metadata.open(index_path)
+    assert len(index.runs()) == 1
+    with pytest.raises(MetadataError) as caught:
+        index.check()
+    assert "flowkit store reindex" in (caught.value.hint or "")
+    assert "\n" not in caught.value.message
+    index.close()
+
+    fresh = Metadata.open_empty(index_path)
+    fresh.record_run(record(1))
+    fresh.check()
+    fresh.close()
+    again = Metadata.open(index_path)
+    assert len(again.runs()) == 1
+    again.close()
+
+
 @pytest.mark.parametrize(
     "change",
     [
