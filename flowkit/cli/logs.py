@@ -60,6 +60,9 @@ def print_logs(
 ) -> None:
     """Print what a task printed, or what all tasks of a step or a run did.
 
+    That is what its last attempt printed; where `@catch` stood in for a process that died, it is
+    what that process printed.
+
     A single task's output is printed as it was. With several, lines are in order of time and say
     whose they are; with `--no-prefix`, one task's output follows the other's.
     """
@@ -79,18 +82,18 @@ def print_logs(
 
 
 def _lines_of(workspace: Workspace, task: TaskRow, number: int | None) -> Iterator[Said]:
-    from flowkit.client import read_log
+    from flowkit.client import printing_attempt, read_log
 
-    attempt = task.attempt
-    if number is not None:
-        if number > task.attempt.number:
-            raise NotFound(
-                f"task `{task.run}/{task.key}` has no attempt {number}",
-                hint=f"its last attempt is {task.attempt.number}",
-            )
-        attempt = Attempt(task.key, number)
-    # A clone printed nothing: the run that computed it did.
-    for line in whole_lines(read_log(workspace, task.origin or task.run, attempt)):
+    if number is None:
+        run, attempt = printing_attempt(workspace, task)
+    elif number > task.attempt.number:
+        raise NotFound(
+            f"task `{task.run}/{task.key}` has no attempt {number}",
+            hint=f"its last attempt is {task.attempt.number}",
+        )
+    else:
+        run, attempt = task.origin or task.run, Attempt(task.key, number)
+    for line in whole_lines(read_log(workspace, run, attempt)):
         yield task, attempt, line
 
 

@@ -9,7 +9,7 @@ is one query, listing a step's tasks one query a thousand, reading an artifact l
 * `own_attempt`: the attempt that asks, before the index knows of it
 * `namespaces`: whose runs one sees
 * `tags`: which tags are allowed, and changing them
-* `task_logs`: an attempt's log, stored or still growing
+* `task_logs`: which log is a task's; an attempt's log, stored or still growing
 * `workspace`: where runs are: a store, its index and the settings
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from flowkit.client.step import Step
     from flowkit.client.tags import check_tags
     from flowkit.client.task import Task
-    from flowkit.client.task_logs import live_log, read_log
+    from flowkit.client.task_logs import live_log, printing_attempt, read_log
     from flowkit.client.values import ArtifactMissing
     from flowkit.client.views import missing_flow, missing_run
     from flowkit.client.workspace import (
@@ -68,6 +68,7 @@ __all__ = [
     "missing_run",
     "namespace",
     "open_workspace",
+    "printing_attempt",
     "read_log",
     "use_workspace",
 ]
@@ -85,7 +86,7 @@ __getattr__ = loads(
         "flowkit.client.step": "Step",
         "flowkit.client.tags": "check_tags",
         "flowkit.client.task": "Task",
-        "flowkit.client.task_logs": "live_log read_log",
+        "flowkit.client.task_logs": "live_log printing_attempt read_log",
         "flowkit.client.values": "ArtifactMissing",
         "flowkit.client.views": "missing_flow missing_run",
         "flowkit.client.workspace": "Workspace current_workspace open_workspace use_workspace",

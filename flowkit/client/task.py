@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flowkit.client import kinship
 from flowkit.client.artifact import Artifact
 from flowkit.client.own_attempt import note_own_attempt
-from flowkit.client.task_logs import read_log
+from flowkit.client.task_logs import printing_attempt, read_log
 from flowkit.client.values import Artifacts, ArtifactValues, Entries
 from flowkit.client.views import RunPart, missing_step, not_found, restore, split_pathspec
 from flowkit.client.workspace import Workspace
@@ -180,7 +180,11 @@ class Task(RunPart):
 
     @property
     def stdout(self) -> str:
-        """What the attempt printed; so far, if it still runs. Bytes not UTF-8 show as `�`."""
+        """What the attempt printed; so far, if it still runs. Bytes not UTF-8 show as `�`.
+
+        Where `@catch` stood in for an attempt whose process died, a view of the latest attempt has
+        what that one printed.
+        """
         return self._printed("stdout").decode(errors="replace")
 
     @property
@@ -274,7 +278,9 @@ class Task(RunPart):
 
     def _log(self) -> Iterator[Any]:
         row = self.row
-        return read_log(self._workspace, row.origin or row.run, row.attempt)
+        if self._pinned is not None:
+            return read_log(self._workspace, row.origin or row.run, row.attempt)
+        return read_log(self._workspace, *printing_attempt(self._workspace, row))
 
     def _printed(self, stream: Stream) -> bytes:
         return b"".join(line.text for line in self._log() if line.stream == stream)

@@ -1,4 +1,7 @@
-"""An attempt's log: in the store once the attempt has ended, in a live file until then."""
+"""Logs: which attempt's is a task's, and where it is.
+
+It is in the store once the attempt has ended, in a live file until then.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 from flowkit.client.workspace import Workspace
 from flowkit.errors import StoreError
 from flowkit.logs import LogLine, parse_log
+from flowkit.metadata import AttemptRow
 from flowkit.values import Attempt, RunId
 
 
@@ -32,3 +36,28 @@ def read_log(workspace: Workspace, run: RunId, attempt: Attempt) -> Iterator[Log
                 hint=f"make the files below `{workspace.settings.home}` readable",
             ) from error
     return parse_log(data, name=f"log of {run}/{attempt.key}")
+
+
+def printing_attempt(workspace: Workspace, latest: AttemptRow) -> tuple[RunId, Attempt]:
+    """Return whose log is that of a task: its latest attempt's, with two exceptions.
+
+    A clone printed nothing: the run that computed it did. And where `@catch` stood in for a process
+    that had died, the latest attempt ran nothing of the user's: the one that died has the log.
+    """
+    run, attempt = latest.origin or latest.run, latest.attempt
+    if not attempt.number or (latest.caught is None and latest.origin is None):
+        return run, attempt
+    rows = {row.attempt: row for row in workspace.metadata.attempts(run, attempt.key)}
+    before = Attempt(attempt.key, attempt.number - 1)
+    if attempt in rows and before in rows and _stood_in(rows[attempt], rows[before]):
+        return run, before
+    return run, attempt
+
+
+def _stood_in(row: AttemptRow, before: AttemptRow) -> bool:
+    """Say whether `@catch` took over what had become of the attempt before.
+
+    A step may well raise the same twice, and `@catch` swallow it the second time; but what is
+    raised has a traceback, and a process that died left none.
+    """
+    return row.caught is not None and row.caught == before.failure and not row.caught.traceback

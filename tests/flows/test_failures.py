@@ -143,6 +143,7 @@ def test_catch_goes_on_after_the_death_of_a_process(process_lab: Lab, code: str)
         @step
         def risky(self):
             self.lost = True
+            print("attempt", current.retry_count)
             {code}
             self.next(self.end)
 
@@ -156,6 +157,7 @@ def test_catch_goes_on_after_the_death_of_a_process(process_lab: Lab, code: str)
     assert ran.value("caught") == [True, "ProcessDied", "kept", False]
     assert ran.started == ["end/0", "risky/0", "risky/0#1", "risky/0#2", "start/0"]
     assert ran.run["risky"].task.exception.type_name == "ProcessDied"
+    assert ran.run["risky"].task.stdout == "attempt 1\n"
 
 
 def test_catch_takes_what_the_last_attempt_raised(any_lab: Lab) -> None:

@@ -111,13 +111,15 @@ class Story:
             writer.add(name, value)
         return writer.commit()
 
-    def succeed(self, key: TaskKey, attempt: int = 0, **values: object) -> Outcome:
+    def succeed(
+        self, key: TaskKey, attempt: int = 0, *, caught: Failure | None = None, **values: object
+    ) -> Outcome:
         outcome = Outcome(manifest=self.manifest(**values))
-        self._result(key, attempt, status="succeeded", outcome=outcome)
+        self._result(key, attempt, status="succeeded", outcome=outcome, caught=caught)
         return outcome
 
-    def fail(self, key: TaskKey, attempt: int = 0) -> Failure:
-        failure = Failure(
+    def fail(self, key: TaskKey, attempt: int = 0, failure: Failure | None = None) -> Failure:
+        failure = failure or Failure(
             type_name="ValueError", message="no luck", traceback="Traceback\nValueError: no luck\n"
         )
         self._result(key, attempt, status="failed", failure=failure)

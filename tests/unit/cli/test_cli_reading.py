@@ -12,7 +12,7 @@ import pytest
 
 from flowkit.client import live_log
 from flowkit.logs import encode_line
-from flowkit.values import Attempt, TaskKey
+from flowkit.values import Attempt, Failure, TaskKey
 
 Call = Callable[..., Any]
 
@@ -226,6 +226,21 @@ def test_logs_of_a_step_are_merged_in_time_and_say_whose_each_line_is(
 def test_another_attempts_log_can_be_asked_for(call: Call, good: Any) -> None:
     assert call("logs", "Train/12/fit/1", "--attempt", "0").out == "broken\n"
     assert call("logs", "Train/12/fit/1", "--attempt", "2").code == 2
+
+
+def test_the_log_of_a_process_that_died_is_the_tasks_where_catch_stood_in(
+    call: Call, tell: Any
+) -> None:
+    story, key = tell(16), TaskKey("fit", (0,))
+    died = story.fail(key, failure=Failure(type_name="ProcessDied", message="killed"))
+    story.print(key, ("stdout", b"about to die\n"))
+    story.succeed(key, 1, caught=died)
+    story.end()
+    assert call("logs", "Train/16/fit/0").out == "about to die\n"
+    assert call("logs", "Train/16").out == "about to die\n"
+    assert call("logs", "Train/16/fit/0", "--attempt", "1").out == ""
+    (line,) = call("logs", "Train/16", "--json").json["lines"]
+    assert line["attempt"] == 0
 
 
 def test_timestamps_are_utc(call: Call, good: Any) -> None:

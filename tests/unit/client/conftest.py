@@ -90,9 +90,9 @@ class Writer:
         self._result(key, attempt, status="succeeded", outcome=outcome, caught=caught)
         return outcome
 
-    def fail(self, key: TaskKey, *, attempt: int = 0) -> None:
+    def fail(self, key: TaskKey, *, attempt: int = 0, failure: Failure | None = None) -> None:
         """Let an attempt end badly."""
-        failure = Failure(type_name="ValueError", message=f"attempt {attempt} of {key}")
+        failure = failure or Failure(type_name="ValueError", message=f"attempt {attempt} of {key}")
         self._result(key, attempt, status="failed", failure=failure)
 
     def _result(self, key: TaskKey, attempt: int, **fields: object) -> None:

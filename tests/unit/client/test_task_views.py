@@ -269,6 +269,55 @@ def test_each_attempt_has_its_own_log(whole_run: Any) -> None:
     assert Task("Train/12/fit/1", attempt=0).stdout == "first\n"
 
 
+DIED = Failure(type_name="ProcessDied", message="killed by SIGKILL", hint="see its log")
+
+
+def test_the_log_of_a_process_that_died_is_the_tasks_where_catch_stood_in(begin: Begin) -> None:
+    first, second = begin(1), begin(2)
+    key = TaskKey("fit", (0,))
+    first.fail(key)
+    first.store_log(key, ("stdout", b"first\n"))
+    first.fail(key, attempt=1, failure=DIED)
+    first.store_log(key, ("stdout", b"about to die\n"), ("stderr", b"oh\n"), attempt=1)
+    outcome = first.succeed(key, attempt=2, caught=DIED)
+    second.clone(Clone(key=key, origin=first.run, attempt=2, outcome=outcome))
+
+    for pathspec in ("Train/1/fit/0", "Train/2/fit/0"):
+        task = Task(pathspec)
+        assert (task.stdout, task.stderr) == ("about to die\n", "oh\n")
+        assert [text for _, text in task.loglines("stdout")] == ["about to die"]
+        assert task.stdout_size == len("about to die\n")
+        assert task.current_attempt == 2
+    assert Task("Train/1/fit/0", attempt=2).stdout == ""
+    assert [one.stdout for one in Task("Train/1/fit/0").attempts] == [
+        "first\n",
+        "about to die\n",
+        "",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "caught"),
+    [
+        (
+            Failure(type_name="ValueError", message="no", traceback="Traceback"),
+            Failure(type_name="ValueError", message="no", traceback="Traceback"),
+        ),
+        (DIED, Failure(type_name="ValueError", message="no", traceback="Traceback")),
+    ],
+)
+def test_an_attempt_that_raised_and_caught_has_its_own_log(
+    begin: Begin, before: Failure, caught: Failure
+) -> None:
+    run, key = begin(1), TaskKey("start")
+    run.fail(key, failure=before)
+    run.store_log(key, ("stdout", b"first\n"))
+    run.succeed(key, attempt=1, caught=caught)
+    run.store_log(key, ("stdout", b"second\n"), attempt=1)
+
+    assert Task("Train/1/start/0").stdout == "second\n"
+
+
 def test_a_running_attempts_log_is_read_as_it_grows(begin: Begin, workspace: Workspace) -> None:
     writer = begin(1, started_at=datetime.now(UTC))
     key = TaskKey("fit", (0,))
