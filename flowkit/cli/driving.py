@@ -132,7 +132,8 @@ def _report_failure(end: RunEnd, again: str) -> None:
         message += f": {failure.type_name}: {failure.message}"
     hints = [f"fix it, then `{again}`"]
     if failure is not None and failure.hint:
-        hints = [failure.hint, f"go on with `{again}`"]
+        # Such a hint may well be about a parameter, and resuming changes none.
+        hints = [failure.hint, f"fix it, then `{again}`, which keeps the parameters"]
     print_error(
         message,
         *hints,

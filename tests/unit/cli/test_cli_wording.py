@@ -73,7 +73,7 @@ def test_a_failures_own_hint_and_how_to_go_on_are_two_hints(
     failure = Failure(type_name="TaskDied", message="killed", hint="its log has what it printed")
     assert _hints_of(failure, capfd) == [
         "hint: its log has what it printed",
-        "hint: go on with `flowkit resume talk.py`",
+        "hint: fix it, then `flowkit resume talk.py`, which keeps the parameters",
     ]
 
 
