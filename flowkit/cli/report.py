@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from flowkit.cli.screen import paint, say
 from flowkit.cli.text import count_of
@@ -93,7 +94,9 @@ def _usage_error(error: click.ClickException, invocation: Invocation) -> UsageEr
             kind = "argument" if param.param_type_name == "argument" else "option"
             message = f"{kind} {_name_of(param, context)} is missing"
         case click.BadParameter(param=click.Parameter() as param):
-            message = f"{_name_of(param, context)}: {_in_our_form(error.message)}"
+            source = _variable_of(param, context)
+            name = _name_of(param, context) + (f" in environment {source}" if source else "")
+            message = f"{name}: {_in_our_form(error.message)}"
         case _:
             message = _in_our_form(error.format_message())
     return UsageError(message, hint=hint)
@@ -103,6 +106,15 @@ def _name_of(param: click.Parameter, context: click.Context | None) -> str:
     if isinstance(param, click.Option):
         return f"`{max(param.opts, key=len)}`"
     return f"`{param.make_metavar(context or click.Context(click.Command(None)))}`"
+
+
+def _variable_of(param: click.Parameter, context: click.Context | None) -> str | None:
+    """Return the environment variable that an option's value was taken from, if it was."""
+    if context is None or param.name is None:
+        return None
+    if context.get_parameter_source(param.name) is not ParameterSource.ENVIRONMENT:
+        return None
+    return f"{context.auto_envvar_prefix}_{param.name.upper()}"
 
 
 def _in_our_form(text: str) -> str:

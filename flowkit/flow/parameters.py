@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
 
@@ -126,10 +127,14 @@ def bind_parameters(
     problems = [_unknown(name, known) for name in given if folded(name) not in known]
     values: dict[str, object] = {}
     for attribute, parameter in parameters.items():
-        text = texts.get(folded(parameter.name), environment.get(variable_of(parameter.name)))
+        text = texts.get(folded(parameter.name))
+        variable = variable_of(parameter.name)
         try:
             if text is not None:
                 values[attribute] = parameter.from_text(text, read_file)
+            elif variable in environment:
+                with _naming(variable):
+                    values[attribute] = parameter.from_text(environment[variable], read_file)
             elif parameter.must_be_given:
                 raise parameter.missing()
             else:
@@ -148,6 +153,17 @@ def variable_of(name: str) -> str:
     'FLOWKIT_RUN_LEARNING_RATE'
     """
     return f"FLOWKIT_RUN_{name.replace('-', '_').upper()}"
+
+
+@contextmanager
+def _naming(variable: str) -> Iterator[None]:
+    """Say of a value that does not fit which variable it is from: it may be set far away."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(
+            f"{error.message}, from environment {variable}", hint=error.hint
+        ) from error
 
 
 def _unknown(name: str, known: Mapping[str, str]) -> UsageError:

@@ -84,6 +84,42 @@ def test_a_failure_without_a_hint_says_how_to_go_on_when_it_is_mended(
     assert _hints_of(failure, capfd) == ["hint: fix it, then `flowkit resume talk.py`"]
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("FLOWKIT_RUN_MAX_WORKERS", "many", ["run", "talk.py"]),
+        ("FLOWKIT_RUN_PROGRESS", "odd", ["run", "talk.py"]),
+        ("FLOWKIT_RUN_QUIET", "odd", ["run", "talk.py"]),
+        ("FLOWKIT_RESUME_MAX_WORKERS", "0", ["resume", "talk.py"]),
+        ("FLOWKIT_LIST_RUNS_LIMIT", "-1", ["list", "runs"]),
+        ("FLOWKIT_RUN_WORDS", "nowhere.txt", ["run", "talk.py"]),
+    ],
+)
+def test_a_bad_value_from_the_environment_is_named_with_its_variable(
+    call: Call,
+    talk: str,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    value: str,
+    words: list[str],
+) -> None:
+    monkeypatch.setenv(variable, value)
+    said = call(*words)
+    assert said.code == 2
+    first = said.err.splitlines()[0]
+    assert f"environment {variable}" in first
+    assert value in first
+
+
+def test_a_bad_value_of_an_option_is_not_put_down_to_the_environment(
+    call: Call, talk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWKIT_RUN_MAX_WORKERS", "2")
+    said = call("run", talk, "--max-workers", "0")
+    assert said.code == 2
+    assert "environment" not in said.err
+
+
 def test_the_same_short_path_is_in_graph_show_and_check(call: Call, talk: str) -> None:
     assert call("graph", talk).out.splitlines()[0] == "flow Talk (talk.py)"
     assert call("show", talk).out.splitlines()[0] == "Talk  talk.py"

@@ -382,7 +382,7 @@ def test_all_bad_values_are_told_in_one_error() -> None:
         "the flow has no parameter `gama`",
         "parameter `alpha` takes a whole number, not `x`",
         "parameter `beta` is missing: it takes text",
-        "parameter `gamma` takes a number, not `y`",
+        "parameter `gamma` takes a number, not `y`, from environment FLOWKIT_RUN_GAMMA",
     ]
     assert lines[2] == "    hint: did you mean `--gamma`?"
 
