@@ -36,10 +36,13 @@ class Unusable:
 
 
 class ArtifactReader:
-    """Loads artifacts, and says what they are; what a value's own code raises ends nothing."""
+    """Loads artifacts, and says what they are; what a value's own code raises ends nothing.
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    `file` is the flow file of the run that they are of.
+    """
+
+    def __init__(self, store: Store, file: str) -> None:
+        self._store, self._file = store, file
 
     def text(self, entry: ArtifactEntry, *, limit: int, width: int | None = None) -> str:
         """Write a value as Python does; one of more than `limit` bytes by type and size only.
@@ -72,9 +75,15 @@ class ArtifactReader:
 
     def pickled(self, entry: ArtifactEntry) -> bytes | Unusable:
         """Pickle a value by itself, such that plain `pickle.loads` reads it."""
-        import cloudpickle
 
-        return self._read(entry, cloudpickle.dumps, "cannot be pickled")
+        def dumps(value: object) -> bytes:
+            import cloudpickle
+
+            with _by_value(self._file):
+                data: bytes = cloudpickle.dumps(value)
+            return data
+
+        return self._read(entry, dumps, "cannot be pickled")
 
     def _read(
         self, entry: ArtifactEntry, use: Callable[[object], Answer], refusal: str
@@ -105,11 +114,33 @@ def open_artifacts(store: Store, run: RunId) -> Iterator[ArtifactReader]:
         sys.path.append(folder)
     sys.meta_path.append(finder)
     try:
-        yield ArtifactReader(store)
+        yield ArtifactReader(store, file)
     finally:
         sys.meta_path.remove(finder)
         if is_new:
             sys.path.remove(folder)
+
+
+@contextmanager
+def _by_value(file: str) -> Iterator[None]:
+    """Let pickles hold a flow file's own classes where nobody else can import them.
+
+    That is so for files such as `random.py`, which workers import under another name.
+    """
+    import cloudpickle
+
+    from flowkit.worker import module_name
+
+    name = module_name(file)
+    module = sys.modules.get(name) if name != _stem(file) else None
+    if module is None:
+        yield
+        return
+    cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        cloudpickle.unregister_pickle_by_value(module)
 
 
 class _FlowFileFinder(MetaPathFinder):
@@ -117,7 +148,6 @@ class _FlowFileFinder(MetaPathFinder):
 
     def __init__(self, file: str) -> None:
         self._file = file
-        self._stem = os.path.splitext(os.path.basename(file))[0]
 
     def find_spec(
         self,
@@ -127,13 +157,17 @@ class _FlowFileFinder(MetaPathFinder):
     ) -> ModuleSpec | None:
         """Return how to load the flow file, or None for any other module."""
         # Few values need the flow's module, and whoever knows its name takes a while to load.
-        if fullname != self._stem and not fullname.startswith("flow_"):
+        if fullname != _stem(self._file) and not fullname.startswith("flow_"):
             return None
         from flowkit.worker import module_name
 
         if fullname != module_name(self._file) or not os.path.isfile(self._file):
             return None
         return spec_from_file_location(fullname, self._file)
+
+
+def _stem(file: str) -> str:
+    return os.path.splitext(os.path.basename(file))[0]
 
 
 def _reason(error: BaseException) -> str:

@@ -15,7 +15,7 @@ _NUMBERS: Final[Mapping[str, int]] = {
 
 
 def print_json(schema: str, **fields: object) -> None:
-    """Print `{"schema": "flowkit.<schema>/1", ...}` on stdout, keys sorted, indented by two.
+    """Print `{"schema": "flowkit.<schema>/<number>", ...}` on stdout: keys sorted, indented by two.
 
     The number goes up when a field changes its meaning or goes away, not when one is added.
     """

@@ -30,9 +30,12 @@ flow out, as in `python flow.py logs 12/train`. Options such as `--with` and
 
 Data goes to stdout, everything else to stderr. Every command that reads has `--json`: one document
 with a `schema` such as `flowkit.list-runs/1`, whose number goes up when a field goes away or
-changes its meaning; times in it are UTC, ids whole. Colour is for terminals only, and
-[`NO_COLOR`](https://no-color.org) turns it off. Options may also be given as variables:
-`FLOWKIT_RUN_MAX_WORKERS=8` is `flowkit run --max-workers 8`.
+changes its meaning; times in it are UTC, ids whole. Parameters and artifacts have their `value`
+where JSON can hold it exactly, else its `text` as Python writes it, or the `error` that keeps it
+from being loaded or written. Where a list stops at its limit, `more` is true.
+
+Colour is for terminals only, and [`NO_COLOR`](https://no-color.org) turns it off. Options may also
+be given as variables: `FLOWKIT_RUN_MAX_WORKERS=8` is `flowkit run --max-workers 8`.
 
 A run on a terminal shows a table of its steps that moves; in a pipe, or with `--progress plain`,
 one line for each change of a task:

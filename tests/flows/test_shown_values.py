@@ -193,6 +193,19 @@ def test_what_cannot_be_saved_is_left_out_and_named(trouble: Lab) -> None:
     assert {"not_printed", "deep", "odd_name"} <= set(saved)
 
 
+@pytest.mark.parametrize("name", [None, "my-flow.py"])
+def test_saved_values_of_the_flows_own_classes_are_read_by_pickle(
+    lab: Lab, name: str | None
+) -> None:
+    lab.write(COLOURS, name)
+    lab.run(colour="blue")
+    file = lab.folder / "saved.pickle"
+    assert lab.cli("dump", "Paints/1/start", "--file", str(file), cwd="/").returncode == 0
+    red, blue = _loaded(file, lab)["1/start/0"]["both"]
+    assert (red.name, blue.value) == ("RED", "blue")
+    assert type(red).__name__ == "Colour"
+
+
 def test_a_file_is_replaced_only_by_a_whole_one(trouble: Lab) -> None:
     file = trouble.folder / "kept.pickle"
     file.write_bytes(b"before")
