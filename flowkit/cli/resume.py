@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from flowkit.cli.driving import (
     settings_of,
 )
 from flowkit.cli.invocation import of_context
+from flowkit.errors import UsageError
 
 _HELP = """Run a flow again, taking over every task of an earlier run that still holds.
 
@@ -37,7 +39,25 @@ def _resume(
         return report_end(end, invocation=invocation, file=flow)
 
 
-resume_command = Command(
+class ResumeCommand(Command):
+    """`resume` takes no parameters of the flow, and says why where one is given."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the command line. Raises UsageError for an option that may be a parameter."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            known = [name for param in self.params for name in param.opts]
+            if get_close_matches(error.option_name, known, n=1, cutoff=0.8):
+                raise
+            raise UsageError(
+                f"`{error.option_name}` is no option of `{ctx.command_path}`: "
+                "a resumed run keeps its parameters",
+                hint="give parameters to a new run: `flowkit run`",
+            ) from error
+
+
+resume_command = ResumeCommand(
     "resume",
     params=[
         flow_argument(),

@@ -34,7 +34,7 @@ from flowkit.flow.parameters import (
     constants_of,
 )
 from flowkit.flow.reading import choose_flow, describe_flow, find_flows
-from flowkit.flow.spec import FlowSpec, assigned, open_flow
+from flowkit.flow.spec import FlowSpec, assigned, importing, open_flow
 from flowkit.flow.task_state import TaskState, Transition
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "describe_flow",
     "environment",
     "find_flows",
+    "importing",
     "open_flow",
     "resources",
     "retry",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, ClassVar
@@ -33,13 +34,14 @@ class FlowSpec:
     ...         print(self.greeting)
 
     Args:
-        use_cli: Run the command line (`python flow.py run`) at once. False only makes the object.
+        use_cli: Run the command line (`python flow.py run`) at once. False only makes the object,
+            and so does a flow file that flowkit imports.
     """
 
     __flowkit_task__: ClassVar[TaskState | None] = None
 
     def __init__(self, use_cli: bool = True) -> None:
-        if use_cli:
+        if use_cli and not _imports:
             # By name: the command line is a higher room, which flows know nothing of.
             import_module("flowkit.cli").script_main(type(self))
 
@@ -161,6 +163,23 @@ class FlowSpec:
     def __repr__(self) -> str:
         state = vars(self).get(STATE)
         return f"<{type(self).__name__}{f' at step {state.step}' if state else ''}>"
+
+
+_imports: list[str] = []
+"""The flow files that are being imported just now, the outermost first."""
+
+
+@contextmanager
+def importing(file: str) -> Iterator[None]:
+    """Enter the import of a flow file, in which `MyFlow()` must not run a command line.
+
+    That is a script's last line, and the script may lack `if __name__ == "__main__"`.
+    """
+    _imports.append(file)
+    try:
+        yield
+    finally:
+        _imports.pop()
 
 
 def open_flow(flow_class: type[FlowSpec], state: TaskState) -> FlowSpec:

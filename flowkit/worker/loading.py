@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 
 from flowkit.errors import FlowInvalid, FlowkitError, NotFound
-from flowkit.flow import FlowSpec, choose_flow, describe_flow, find_flows
+from flowkit.flow import FlowSpec, choose_flow, describe_flow, find_flows, importing
 from flowkit.graph import FlowDescription, Node
 from flowkit.values import Failure
 from flowkit.worker.failure import failure_of
@@ -86,7 +86,8 @@ def _import(file: str) -> ModuleType:
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
     try:
-        found.loader.exec_module(module)
+        with importing(file):
+            found.loader.exec_module(module)
     except SyntaxError as error:
         del sys.modules[name]
         raise FlowInvalid(

@@ -302,6 +302,29 @@ def test_a_script_takes_the_options_that_scripts_are_used_to(script: Call, folde
     assert "`--datastore s3`" in refused.err
 
 
+@pytest.mark.parametrize("executor", ["local", "process", "inline"])
+def test_a_script_may_lack_the_guard_around_its_last_line(
+    flowkit: Call, folder: Path, executor: str
+) -> None:
+    (folder / "bare.py").write_text(FLOW.partition("\n\nif __name__")[0] + "\n\nLetters()\n")
+    words = ("--executor", executor, "--letters", "x", "--quiet")
+    for said in (
+        flowkit("run", "bare.py", *words),
+        flowkit("run", *words, program=("bare.py",)),
+    ):
+        assert (said.code, said.out.splitlines()[-1].removeprefix("end | ")) == (0, "word X")
+    assert len(flowkit("list", "runs", "--json").json["runs"]) == 2
+
+
+def test_a_resumed_run_takes_no_parameters(flowkit: Call) -> None:
+    said = flowkit("resume", "letters.py", "--letters", "x")
+    assert said.code == 2
+    assert "a resumed run keeps its parameters" in said.err
+    near = flowkit("resume", "letters.py", "--orgin-run-id", "1")
+    assert near.code == 2
+    assert "did you mean `--origin-run-id`?" in near.err
+
+
 def test_usage_of_a_script_names_no_flow(script: Call) -> None:
     said = script("run", "--help")
     assert said.out.startswith("Usage: python letters.py run [OPTIONS]\n")
