@@ -110,6 +110,7 @@ class _FlowReader:
         self._faults: list[Fault] = []
         self._calls: dict[str, Place] = {}
         self._unread: set[str] = set()
+        self._unclear: set[str] = set()
 
     def read(self) -> tuple[FlowDescription, list[Fault]]:
         self._check_members()
@@ -129,11 +130,22 @@ class _FlowReader:
             doc=inspect.cleandoc(self._class.__doc__ or ""),
         )
         place = self._sources.place_of_class(self._class)
-        graph_faults = check(description, place=place, calls=self._calls, unread=self._unread)
+        graph_faults = check(
+            description,
+            place=place,
+            calls=self._calls,
+            unread=self._unread,
+            unclear=self._unclear,
+        )
         return description, self._faults + graph_faults
 
     def _fault(self, rule: str, message: str, hint: str, *, place: Place | None) -> None:
         self._faults.append(Fault(rule, message, hint, place=place))
+
+    def _doubt(self, name: str) -> None:
+        """Note a step that may be none, or hand over otherwise than it says."""
+        self._unread.add(name)
+        self._unclear.add(name)
 
     def _place(self, name: str) -> Place | None:
         member = self._members[name]
@@ -152,7 +164,8 @@ class _FlowReader:
                 f"leave `{role}=True` on one of them",
                 place=self._place(name),
             )
-            self._unread.add(name)  # What follows from the wrong mark is not told as well.
+            # What follows from the wrong mark is not told as well.
+            self._doubt(name)
         return marked[0] if marked else role if role in self._marks else ""
 
     def _check_members(self) -> None:
@@ -169,7 +182,7 @@ class _FlowReader:
                 )
                 # It is taken for one, or the steps that name it would be at fault as well.
                 self._marks[name] = unmarked(member.value) or StepMark()
-                self._unread.add(name)
+                self._doubt(name)
             if is_step and isinstance(member.hides, ParameterField):
                 self._clash(f"step `{name}` hides a parameter of a base class", name)
             elif step_mark(member.hides) and isinstance(member.value, ParameterField):
@@ -209,7 +222,7 @@ class _FlowReader:
         place = self._place(name) or Place(self._file, 1)
         self._check_mark(name, mark, source, place=place)
         if source is None:
-            self._unread.add(name)
+            self._doubt(name)
             return Node(name=name, kind=Kind.LINEAR, place=place, policies=mark.policies)
         self._check_artifacts(name, source, place)
         hand_over = self._hand_over(name, source, place)
@@ -319,6 +332,7 @@ class _FlowReader:
                 f"write `def {name}(self)`, or `def {name}(self, inputs)` for a join",
                 place=place,
             )
+            self._unclear.add(name)
         return len(arguments) == 2
 
 

@@ -1,8 +1,9 @@
 """What a flow is, as data, and what can be asked about its shape.
 
 `model`: nodes with their policies, and the description of a whole flow. `shape`: order, parents
-and open splits. `faults`: what can be wrong with a flow, and the error that lists it. `checks`,
-`balance`: the rules. `draw`: a flow as text, DOT and JSON.
+and open splits. `faults`: what can be wrong with a flow, and the error that lists it. `ways`: where
+steps lead in a flow that has faults. `checks`, `balance`: the rules. `draw`: a flow as text, DOT
+and JSON.
 """
 
 from __future__ import annotations

@@ -2,86 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from flowkit.graph.faults import Fault
-from flowkit.graph.model import Kind, Node, Place
+from flowkit.graph.model import Node, Place
+from flowkit.graph.ways import OPENING, Edges, Ways
 
 Open = tuple[tuple[str, str], ...]
 """The splits that are open at a step, outermost first, each with the branch that was taken."""
 
 
 def check_balance(
-    nodes: Mapping[str, Node], start: str, end: str, *, call: Callable[[str], Place]
+    ways: Ways, *, unclear: Collection[str], call: Callable[[str], Place]
 ) -> list[Fault]:
     """Follow every way from the start, keeping account of the open splits.
 
-    The targets of all nodes exist and make no circle. `call` gives the place of a step's
-    self.next. A step downstream of a fault is not judged: what is wrong there may follow from it.
+    `call` gives the place of a step's self.next. A step downstream of a fault is not judged: what
+    is wrong there may follow from it. Nor is what is downstream of `unclear` steps, which may be
+    joins or not, and of splits that may be none.
     """
-    return _Account(nodes, start, end, call=call).faults()
+    return _Account(ways, unclear, call).faults()
 
 
 class _Account:
     """Which splits are open at each step, found in topological order."""
 
-    def __init__(
-        self, nodes: Mapping[str, Node], start: str, end: str, *, call: Callable[[str], Place]
-    ) -> None:
-        self._nodes, self._start, self._end, self._call = nodes, start, end, call
-        self._arrived: dict[str, dict[Open, str]] = {}
+    def __init__(self, ways: Ways, unclear: Collection[str], call: Callable[[str], Place]) -> None:
+        self._ways, self._nodes, self._call = ways, ways.nodes, call
+        self._unclear = {*unclear} if ways.end in ways.nodes else {*unclear, ways.end}
+        self._arrived: dict[str, dict[Open, str]] = {ways.start: {(): ""}}
         """For each step, how it is reached, and by which step first."""
+        self._perhaps: dict[str, dict[Open, str]] = {}
+        """The same by doubtful edges, which only count where no others lead."""
         self._unknown: set[str] = set()
         self._closed_by: dict[str, str] = {}
 
     def faults(self) -> list[Fault]:
         found: list[Fault] = []
-        for step in topological(self._nodes, self._start):
-            node = self._nodes[step]
-            fault, open_here = self._settle(node)
-            if fault is None and step == self._end and open_here:
-                split = open_here[-1][0]
-                fault = Fault(
-                    "split-unjoined",
-                    f"step `{split}` splits the flow, and nothing joins it before `{step}`",
-                    f"end its branches in a step that takes inputs: `def join_{split}"
-                    "(self, inputs)`",
-                    place=self._call(split),
-                )
+        for step in topological(self._ways.edges, self._ways.start):
+            fault, open_here = self._settle(step)
             if fault is not None:
                 found.append(fault)
-            self._hand_over(node, open_here)
+            self._hand_over(step, open_here)
         return found
 
-    def _hand_over(self, node: Node, open_here: Open | None) -> None:
-        for target in node.targets:
-            if open_here is None:
+    def _hand_over(self, step: str, open_here: Open | None) -> None:
+        for target in self._ways.edges[step]:
+            is_doubtful = (step, target) in self._ways.doubtful
+            if open_here is not None and step not in self._ways.looped:
+                opens = self._nodes[step].kind in OPENING
+                there = (*open_here, (step, target)) if opens else open_here
+                arrived = self._perhaps if is_doubtful else self._arrived
+                arrived.setdefault(target, {}).setdefault(there, step)
+            elif not is_doubtful:
                 self._unknown.add(target)
-                continue
-            opens = node.kind in (Kind.SPLIT, Kind.FOREACH)
-            there = (*open_here, (node.name, target)) if opens else open_here
-            self._arrived.setdefault(target, {}).setdefault(there, node.name)
 
-    def _settle(self, node: Node) -> tuple[Fault | None, Open | None]:
+    def _settle(self, step: str) -> tuple[Fault | None, Open | None]:
         """Decide which splits are open at a step; None if that cannot be said."""
-        if node.name in self._unknown:
+        if step in self._unknown or step in self._unclear:
             return None, None
-        if node.name == self._start:
-            return (_without_split(node), None) if node.is_join else (None, ())
-        arrived = self._arrived[node.name]
-        if node.is_join:
-            return self._join(node, arrived)
-        if len(arrived) == 1:
-            return None, next(iter(arrived))
-        parents = _listed(arrived.values())
-        if len({tuple(split for split, _ in there) for there in arrived}) > 1:
-            return _nesting(node, arrived), None
+        sure = self._arrived.get(step)
+        arrived = sure or self._perhaps.get(step)
+        if arrived is None:
+            return None, None
+        node = self._nodes[step]
+        fault, open_here = self._join(node, arrived) if node.is_join else _pass(node, arrived)
+        if step == self._ways.end and open_here:
+            fault = self._unjoined(step, open_here[-1][0])
+        # Where a doubtful way leads to a fault, it may just not be meant.
+        return (fault, open_here) if sure or fault is None else (None, None)
+
+    def _unjoined(self, end: str, split: str) -> Fault:
         return Fault(
-            "inputs-missing",
-            f"branches from {parents} meet in step `{node.name}`, which takes no inputs",
-            f"write `def {node.name}(self, inputs)`",
-            place=node.place,
-        ), None
+            "split-unjoined",
+            f"step `{split}` splits the flow, and nothing joins it before `{end}`",
+            f"end its branches in a step that takes inputs: `def join_{split}(self, inputs)`",
+            place=self._call(split),
+        )
 
     def _join(self, node: Node, arrived: Mapping[Open, str]) -> tuple[Fault | None, Open | None]:
         if not all(arrived):
@@ -99,7 +96,10 @@ class _Account:
         return fault, None if fault else next(iter(arrived))[:-1]
 
     def _close(self, node: Node, split: str, branches: set[str]) -> Fault | None:
-        missing = [one for one in self._nodes[split].targets if one not in branches]
+        ways = self._ways
+        missing = [
+            one for one in ways.edges[split] if one not in branches and one not in ways.unsure
+        ]
         if missing:
             return Fault(
                 "join-uneven",
@@ -120,14 +120,14 @@ class _Account:
         return None
 
 
-def topological(nodes: Mapping[str, Node], start: str) -> list[str]:
-    """Sort what can be reached from the start; the graph has no circle but steps' own loops.
+def topological(edges: Edges, start: str) -> list[str]:
+    """Sort what can be reached from the start; there are no circles.
 
     Targets are followed last one first, so that the reverse has branches in their written order.
     """
     left: list[str] = []
     seen = {start}
-    stack: list[tuple[str, Iterator[str]]] = [(start, reversed(nodes[start].targets))]
+    stack: list[tuple[str, Iterator[str]]] = [(start, reversed(edges[start]))]
     while stack:
         step, targets = stack[-1]
         target = next(targets, None)
@@ -136,8 +136,22 @@ def topological(nodes: Mapping[str, Node], start: str) -> list[str]:
             stack.pop()
         elif target not in seen:
             seen.add(target)
-            stack.append((target, reversed(nodes[target].targets)))
+            stack.append((target, reversed(edges[target])))
     return left[::-1]
+
+
+def _pass(node: Node, arrived: Mapping[Open, str]) -> tuple[Fault | None, Open | None]:
+    if len(arrived) == 1:
+        return None, next(iter(arrived))
+    if len({tuple(split for split, _ in there) for there in arrived}) > 1:
+        return _nesting(node, arrived), None
+    return Fault(
+        "inputs-missing",
+        f"branches from {_listed(arrived.values())} meet in step `{node.name}`, "
+        "which takes no inputs",
+        f"write `def {node.name}(self, inputs)`",
+        place=node.place,
+    ), None
 
 
 def _without_split(node: Node) -> Fault:

@@ -8,26 +8,44 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from flowkit.graph.balance import check_balance
 from flowkit.graph.faults import RESERVED_NAMES, Fault, reserved_name
 from flowkit.graph.model import FlowDescription, Kind, Node, Place
+from flowkit.graph.ways import (
+    OPENING,
+    Ways,
+    find_ways,
+    is_endless,
+    is_silent,
+    meant,
+    nearest,
+)
 
 # ASCII only: a step's name becomes part of paths, commands and pod names, and file systems
 # disagree about which spelling of an accented letter is the same name.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedFlow:
     """A flow as the rules look at it: see `check` for the fields."""
 
     description: FlowDescription
-    nodes: Mapping[str, Node]
+    ways: Ways
     place: Place
     calls: Mapping[str, Place]
     unread: Collection[str]
+    unclear: Collection[str]
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """The steps by name."""
+        return self.ways.nodes
+
+    def is_join(self, step: str) -> bool:
+        """Whether a name is certain to be a join's."""
+        return step in self.nodes and self.nodes[step].is_join and step not in self.unclear
 
     def call(self, step: str) -> Place:
         """Where a step calls self.next, or at least where it is defined."""
@@ -40,25 +58,25 @@ def check(
     place: Place | None = None,
     calls: Mapping[str, Place] | None = None,
     unread: Collection[str] = (),
+    unclear: Collection[str] = (),
 ) -> list[Fault]:
-    """Return all faults of a flow.
+    """Return all faults of a flow, without those that may only follow from others.
 
     `place` is where its class is defined, `calls` are the places of the steps' self.next; without
-    them, faults point at the file and the steps. `unread` are steps whose self.next could not be
-    read, which is a fault already. Whether all steps can be reached and all splits are joined is
-    judged once every hand-over is known.
+    them, faults point at the file and the steps. Two kinds of steps have a fault already, which
+    was found where they were read: the self.next of `unread` ones could not be read, and `unclear`
+    ones may be something else than they are taken for: no steps, or joins, or the start. Every
+    rule is applied to what is certain of the others.
     """
-    nodes = {node.name: node for node in description.nodes}
-    place = place or Place(description.file, 1)
-    flow = JudgedFlow(description, nodes, place, calls or {}, unread)
-    faults = [fault for rule in _EACH for fault in rule(flow)]
-    broken = [fault for rule in _HAND_OVERS for fault in rule(flow)]
-    if broken or unread:
-        return faults + broken
-    astray = [*cycles(flow)] or [*reachability(flow)]
-    if astray:
-        return faults + astray
-    return faults + check_balance(nodes, description.start, description.end, call=flow.call)
+    flow = JudgedFlow(
+        description=description,
+        ways=find_ways(description, unread),
+        place=place or Place(description.file, 1),
+        calls=calls or {},
+        unread=unread,
+        unclear=unclear,
+    )
+    return [fault for rule in _RULES for fault in rule(flow)]
 
 
 def flow_name(flow: JudgedFlow) -> Iterator[Fault]:
@@ -139,10 +157,10 @@ def foreaches(flow: JudgedFlow) -> Iterator[Fault]:
                 "let it lead to one step, and split there",
                 place=flow.call(node.name),
             )
-        if node.kind not in (Kind.FOREACH, Kind.SPLIT):
+        if node.kind not in OPENING:
             continue
         for target in node.targets:
-            if target in flow.nodes and flow.nodes[target].is_join:
+            if flow.is_join(target):
                 yield Fault(
                     "branch-empty",
                     f"step `{node.name}` splits the flow and leads straight to the join `{target}`",
@@ -180,7 +198,7 @@ def switches(flow: JudgedFlow) -> Iterator[Fault]:
                 "keep one of them; values are compared as text",
                 place=place,
             )
-        if node.is_join and node.name in node.targets:
+        if flow.is_join(node.name) and node.name in node.targets:
             yield Fault(
                 "loop-misplaced",
                 f"step `{node.name}` is a join and switches to itself, where it has no inputs",
@@ -201,12 +219,12 @@ def start_and_end(flow: JudgedFlow) -> Iterator[Fault]:
         return
     for role, step in (("start", flow.description.start), ("end", flow.description.end)):
         if step not in flow.nodes:
-            near = get_close_matches(role, flow.nodes, n=1)
+            near = nearest(role, flow.nodes)
             yield Fault(
                 f"{role}-missing",
                 f"flow `{flow.description.name}` has no {role} step",
                 f"name a step `{role}`, or mark one `@step({role}=True)`"
-                + (f"; did you mean `{near[0]}`?" if near else ""),
+                + (f"; did you mean `{near}`?" if near else ""),
                 place=flow.place,
             )
 
@@ -214,18 +232,17 @@ def start_and_end(flow: JudgedFlow) -> Iterator[Fault]:
 def hand_overs(flow: JudgedFlow) -> Iterator[Fault]:
     """`next-missing`, `end-hands-over`."""
     for node in flow.nodes.values():
-        is_end = node.name == flow.description.end
+        is_end = node.name == flow.ways.end
         if node.name in flow.unread:
             continue
-        if is_end and node.kind is not Kind.END:
+        if is_end and not is_silent(node):
             yield Fault(
                 "end-hands-over",
                 f"step `{node.name}` is the end, but calls self.next",
                 "take the call out, or mark another step `@step(end=True)`",
                 place=flow.call(node.name),
             )
-        silent = not node.targets and node.kind not in (Kind.SWITCH, Kind.FOREACH)
-        if not is_end and silent:
+        if not is_end and is_silent(node):
             yield Fault(
                 "next-missing",
                 f"step `{node.name}` does not say which step comes next",
@@ -238,82 +255,78 @@ def targets(flow: JudgedFlow) -> Iterator[Fault]:
     """`target-unknown`."""
     for node in flow.nodes.values():
         for target in node.targets:
-            if target in flow.nodes:
+            if target in flow.ways.edges:
                 continue
-            near = get_close_matches(target, flow.nodes, n=1)
+            near = meant(node, target, flow.nodes)
             yield Fault(
                 "target-unknown",
                 f"step `{node.name}` hands over to `{target}`, which is no step of this flow",
-                f"did you mean `{near[0]}`?" if near else f"define a step named `{target}`",
+                f"did you mean `{near}`?" if near else f"define a step named `{target}`",
                 place=flow.call(node.name),
             )
 
 
 def cycles(flow: JudgedFlow) -> Iterator[Fault]:
-    """`cycle`: a depth-first search without recursion; each way back is one fault."""
-    done: set[str] = set()
-    for root in flow.nodes:
-        path: dict[str, Iterator[str]] = {}
-        if root not in done:
-            path[root] = iter(flow.nodes[root].targets)
-        while path:
-            step = next(reversed(path))
-            target = next(path[step], None)
-            if target is None:
-                path.popitem()
-                done.add(step)
-            elif target in path:
-                if target != step or flow.nodes[step].kind is not Kind.SWITCH:
-                    yield _cycle(flow, [*path][[*path].index(target) :])
-            elif target not in done:
-                path[target] = iter(flow.nodes[target].targets)
+    """`cycle`: each way back is one fault."""
+    for circle in flow.ways.circles:
+        names = " -> ".join(f"`{step}`" for step in (*circle, circle[0]))
+        yield Fault(
+            "cycle",
+            f"steps go round in a circle: {names}",
+            "to repeat something, let a switch go back to its own step: only that may loop",
+            place=flow.call(circle[-1]),
+        )
 
 
-def _cycle(flow: JudgedFlow, way: list[str]) -> Fault:
-    names = " -> ".join(f"`{step}`" for step in [*way, way[0]])
-    return Fault(
-        "cycle",
-        f"steps go round in a circle: {names}",
-        "to repeat something, let a switch go back to its own step: only that may loop",
-        place=flow.call(way[-1]),
-    )
-
-
-def reachability(flow: JudgedFlow) -> Iterator[Fault]:
-    """`orphan`, `end-unreachable`."""
-    start, end = flow.description.start, flow.description.end
-    forward = {name: list(node.targets) for name, node in flow.nodes.items()}
-    backward: dict[str, list[str]] = {name: [] for name in flow.nodes}
-    for name, node in flow.nodes.items():
-        for target in node.targets:
-            backward[target].append(name)
-    after_start, before_end = _reached(forward, start), _reached(backward, end)
+def dead_ends(flow: JudgedFlow) -> Iterator[Fault]:
+    """`end-unreachable`: any other way that leads nowhere is a fault by another name."""
     for node in flow.nodes.values():
-        if node.name not in after_start:
-            yield Fault(
-                "orphan",
-                f"step `{node.name}` cannot be reached from `{start}`",
-                f"name it in the self.next of another step: `self.next(self.{node.name})`",
-                place=node.place,
-            )
-        elif node.name not in before_end:
+        if is_endless(node):
             yield Fault(
                 "end-unreachable",
-                f"step `{node.name}` never leads to `{end}`",
-                f"give it a way on: a case that leaves the loop, or `self.next(self.{end})`",
+                f"step `{node.name}` leads to nothing but itself, and never to the end",
+                "give its switch a case that leaves the loop",
                 place=flow.call(node.name),
             )
 
 
-def _reached(edges: Mapping[str, list[str]], root: str) -> set[str]:
-    found, left = {root}, [root]
-    while left:
-        fresh = [step for step in edges[left.pop()] if step not in found]
-        found.update(fresh)
-        left.extend(fresh)
-    return found
+def orphans(flow: JudgedFlow) -> Iterator[Fault]:
+    """`orphan`. Where a step might lead anywhere, it might lead to those that nothing else does."""
+    ways = flow.ways
+    if not ways.start or ways.reached(ways.start) & ways.loose:
+        return
+    reached = ways.reached(ways.start, *flow.unclear)
+    if ways.start in ways.unsure:
+        reached.add(ways.end)
+    for node in flow.nodes.values():
+        if node.name not in reached:
+            yield Fault(
+                "orphan",
+                f"step `{node.name}` cannot be reached from `{ways.start}`",
+                f"name it in the self.next of another step: `self.next(self.{node.name})`",
+                place=node.place,
+            )
+
+
+def balance(flow: JudgedFlow) -> Iterator[Fault]:
+    """The rules on splits and joins."""
+    if flow.ways.start:
+        yield from check_balance(flow.ways, unclear=flow.unclear, call=flow.call)
 
 
 _Rule = Callable[[JudgedFlow], Iterator[Fault]]
-_EACH: tuple[_Rule, ...] = (flow_name, step_names, clashes, catches, foreaches)
-_HAND_OVERS: tuple[_Rule, ...] = (start_and_end, hand_overs, targets, switches)
+_RULES: tuple[_Rule, ...] = (
+    flow_name,
+    step_names,
+    clashes,
+    catches,
+    foreaches,
+    switches,
+    start_and_end,
+    hand_overs,
+    targets,
+    cycles,
+    dead_ends,
+    orphans,
+    balance,
+)

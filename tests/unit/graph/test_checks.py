@@ -96,7 +96,7 @@ def test_join_that_loses_its_inputs_is_found(
 
 BROKEN: list[tuple[Edges, list[tuple[str, int]]]] = [
     ({}, [("no-steps", 1)]),
-    ({"a": "b", "b": "a"}, [("start-missing", 1), ("end-missing", 1)]),
+    ({"a": "", "b": "a"}, [("start-missing", 1), ("end-missing", 1)]),
     ({"start": "gone", "end": ""}, [("target-unknown", 10)]),
     ({"start": "", "end": ""}, [("next-missing", 10)]),
     ({"start": "end", "end": "start"}, [("end-hands-over", 20)]),
@@ -104,8 +104,7 @@ BROKEN: list[tuple[Edges, list[tuple[str, int]]]] = [
     ({"start": "a", "a": "?b end", "b": "?a b", "end": ""}, [("cycle", 30)]),
     ({"start": "a b", "a": "start", "b": "a", "end": ""}, [("cycle", 20)]),
     ({"start": "end", "a": "b", "b": "end", "end": ""}, [("orphan", 20), ("orphan", 30)]),
-    ({"start": "a", "a": "?a", "end": ""},
-     [("end-unreachable", 10), ("end-unreachable", 20), ("orphan", 30)]),
+    ({"start": "a", "a": "?a", "end": ""}, [("end-unreachable", 20)]),
     ({"start": "a end", "a": "end", "end": ""}, [("inputs-missing", 30)]),
     ({"start": "end", "end+": ""}, [("join-without-split", 20)]),
     ({"start": "*a", "a": "end", "end": ""}, [("split-unjoined", 10)]),
@@ -131,6 +130,86 @@ def test_fault_is_told_once_and_what_follows_from_it_is_not(
     assert found(flow(edges)) == faults
 
 
+SEVERAL: list[tuple[Edges, list[tuple[str, int]]]] = [
+    # A circle hides neither what cannot be reached nor what is not joined.
+    ({"start": "a", "a": "?start b", "b": "c d", "c": "end", "d": "end", "lonely": "end",
+      "end": ""},
+     [("cycle", 20), ("orphan", 60), ("inputs-missing", 70)]),
+    ({"start": "a", "a": "b", "b": "a", "lonely": "end", "end": ""},
+     [("cycle", 30), ("orphan", 40)]),
+    ({"start": "a b", "a": "c", "c": "a", "b": "j", "j+": "*d", "d": "end", "end": ""},
+     [("cycle", 30), ("split-unjoined", 50)]),
+    ({"start": "a b", "a": "j", "b": "j", "j+": "?start c", "c": "*d", "d": "end", "end": ""},
+     [("cycle", 40), ("split-unjoined", 50)]),
+    ({"start": "end", "a": "b", "b": "a", "end": ""},
+     [("cycle", 30), ("orphan", 20), ("orphan", 30)]),
+    # A name that is close to a step's is taken for it.
+    ({"start": "trian", "train": "c d", "c": "end", "d": "end", "lonely": "end", "end": ""},
+     [("target-unknown", 10), ("orphan", 50), ("inputs-missing", 60)]),
+    ({"start": "?midle end", "middle": "start", "end": ""}, [("target-unknown", 10)]),
+    ({"start": "a trian", "a": "j", "train": "j", "j+": "end", "end": ""},
+     [("target-unknown", 10)]),
+    ({"start": "trian", "train+": "end", "end": ""}, [("target-unknown", 10)]),
+    # Any other might lead anywhere: to steps that nothing else leads to, and to any join.
+    ({"start": "gone", "lonely": "end", "end": ""}, [("target-unknown", 10)]),
+    ({"start": "a b", "a": "j", "b": "gone", "j+": "*c", "c": "end", "end": ""},
+     [("target-unknown", 30), ("split-unjoined", 40)]),
+    ({"start": "a gone", "a": "j", "j+": "end", "end": "", "b": "?b"},
+     [("target-unknown", 10), ("end-unreachable", 50)]),
+    ({"start": "end", "lonely": "gone", "other": "end", "end": ""},
+     [("target-unknown", 20), ("orphan", 20), ("orphan", 30)]),
+    ({"start": "", "a": "b", "b": "?a end", "end": ""}, [("next-missing", 10), ("cycle", 30)]),
+    # A missing start or end hides what does not depend on it.
+    ({"strat": "c d", "c": "end", "d": "end", "end": ""},
+     [("start-missing", 1), ("inputs-missing", 40)]),
+    ({"first": "a", "a": "?b finish", "b": "a", "finish": ""},
+     [("start-missing", 1), ("end-missing", 1), ("cycle", 30)]),
+    ({"start": "a", "a": "end", "b": ""},
+     [("end-missing", 1), ("next-missing", 30), ("orphan", 30)]),
+    ({"start": "a", "a": "", "b": ""},
+     [("end-missing", 1), ("next-missing", 20), ("next-missing", 30)]),
+    # What the end hands over to may not be meant.
+    ({"start": "end", "end": "a", "a": "start"}, [("end-hands-over", 20)]),
+    ({"start": "?", "end": ""}, [("switch-cases", 10)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("edges", "faults"), SEVERAL, ids=str)
+def test_several_faults_are_told_together(edges: Edges, faults: list[tuple[str, int]]) -> None:
+    assert found(flow(edges)) == faults
+
+
+def test_faults_of_one_step_are_told_with_those_of_the_whole_flow() -> None:
+    caught = [Policies(catch=Catch(var)) for var in ("index", "end", "data")]
+    start, loop, a, b, upper, *others = flow(
+        {"start": "*loop b", "loop": "?loop", "a-b": "b", "input": "a-b", "B": "end", "b+": "?b B",
+         "end": ""}
+    ).nodes  # fmt: skip
+    twice = replace(loop, condition=None, cases=(Case("1", "loop"), Case("1", "loop")))
+    nodes = [
+        replace(start, policies=caught[0]),
+        twice,
+        replace(a, policies=caught[1]),
+        replace(b, policies=caught[2]),
+        upper,
+        *others,
+    ]
+    description = replace(flow({}), name="no name", nodes=tuple(nodes))
+    rules = {
+        "flow-name", "name-reserved", "step-name", "name-clash", "catch-misplaced",
+        "foreach-target", "branch-empty", "switch-condition", "switch-cases", "loop-misplaced",
+        "end-unreachable",
+    }  # fmt: skip
+    assert {rule for rule, _ in found(description)} == rules
+
+
+def test_step_that_may_be_a_join_or_none_hides_only_what_depends_on_it() -> None:
+    description = flow({"start": "a b", "a": "j", "b": "j", "j": "*c", "c": "end", "end": ""})
+    assert check(description, unclear=["j"]) == []
+    alone = flow({"start": "end", "a": "b", "b": "end", "lonely": "end", "end": ""})
+    assert [fault.rule for fault in check(alone, unclear=["a"])] == ["orphan"]
+
+
 def test_faults_point_at_self_next_if_its_place_is_known() -> None:
     description = flow({"start": "gone", "end": ""})
     (fault,) = check(description, calls={"start": Place("flow.py", 13)})
@@ -138,7 +217,7 @@ def test_faults_point_at_self_next_if_its_place_is_known() -> None:
 
 
 def test_missing_steps_point_at_the_class_if_its_place_is_known() -> None:
-    faults = check(flow({"a": "b", "b": "a"}), place=Place("flow.py", 5))
+    faults = check(flow({"a": "b", "b": ""}), place=Place("flow.py", 5))
     assert [fault.place for fault in faults] == [Place("flow.py", 5)] * 2
 
 
