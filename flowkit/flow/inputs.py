@@ -23,6 +23,8 @@ class Inputs:
     It counts as a sequence without the methods of one: `inputs.count` is the step `count`.
     """
 
+    __slots__ = ("_count", "_open_input", "_recent", "_steps")
+
     def __init__(
         self, count: int, steps: tuple[str, ...], open_input: Callable[[int], FlowSpec]
     ) -> None:
@@ -62,6 +64,11 @@ class Inputs:
         raise AttributeError(
             f"no single input comes from a step `{step}`; inputs come from {known}"
         )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in self.__slots__:
+            raise AttributeError(f"`{name}` cannot be set: inputs are read-only; assign to self")
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"<{self._count} inputs from {', '.join(dict.fromkeys(self._steps))}>"

@@ -10,11 +10,12 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from flowkit.errors import UsageError
+from flowkit.flow.assignments import assignments
 from flowkit.flow.decorators import StepMark, step_mark, unmarked
 from flowkit.flow.handing_over import HandOver, HandOverReader
 from flowkit.flow.members import Member, is_constant, members_of
 from flowkit.flow.parameter_field import ParameterField, folded
-from flowkit.flow.source import FunctionSource, Sources, code_digest, module_file, own_nodes
+from flowkit.flow.source import FunctionSource, Sources, code_digest, module_file
 from flowkit.graph import (
     RESERVED_NAMES,
     Fault,
@@ -114,6 +115,7 @@ class _FlowReader:
 
     def read(self) -> tuple[FlowDescription, list[Fault]]:
         self._check_members()
+        self._check_artifacts()
         start, end = self._role("start"), self._role("end")
         parameters = self._parameters()
         constants = [
@@ -189,7 +191,7 @@ class _FlowReader:
                 self._clash(f"parameter `{name}` hides a step of a base class", name)
             if name in RESERVED_NAMES and not is_step:
                 kind = "parameter" if isinstance(member.value, ParameterField) else "attribute"
-                self._faults.append(reserved_name(kind, name, self._place(name)))
+                self._faults.append(reserved_name(f"{kind} `{name}`", name, self._place(name)))
 
     def _clash(self, message: str, name: str) -> None:
         self._fault("name-clash", message, "give one of them another name", place=self._place(name))
@@ -224,7 +226,6 @@ class _FlowReader:
         if source is None:
             self._doubt(name)
             return Node(name=name, kind=Kind.LINEAR, place=place, policies=mark.policies)
-        self._check_artifacts(name, source, place)
         hand_over = self._hand_over(name, source, place)
         kind = hand_over.kind if hand_over else Kind.END if name == end else Kind.LINEAR
         return Node(
@@ -293,24 +294,26 @@ class _FlowReader:
                 place=Place(place.file, line),
             )
 
-    def _check_artifacts(self, name: str, source: FunctionSource, place: Place) -> None:
-        """Find artifacts that would hide a step, so that self.next could not name it any more."""
-        arguments = [*source.args.posonlyargs, *source.args.args]
-        first = arguments[0].arg if arguments else ""
-        for node in own_nodes(source):
-            if (
-                isinstance(node, ast.Attribute)
-                and isinstance(node.ctx, ast.Store)
-                and isinstance(node.value, ast.Name)
-                and node.value.id == first
-                and node.attr in self._marks
-            ):
-                self._fault(
-                    "name-clash",
-                    f"step `{name}` sets the artifact `{node.attr}`, which is a step",
-                    "give the artifact another name",
-                    place=Place(place.file, node.lineno),
-                )
+    def _check_artifacts(self) -> None:
+        """Find artifacts that would hide a step, or what FlowSpec needs itself."""
+        for name, member in self._members.items():
+            function = _function(member.value)
+            source = self._sources.function(function) if function else None
+            if function is None or source is None:
+                continue
+            kind = "step" if name in self._marks else "method"
+            for artifact, line in assignments(source):
+                place = self._sources.place(function.__code__.co_filename, line)
+                if artifact in RESERVED_NAMES:
+                    what = f"{kind} `{name}` sets the artifact `{artifact}`, which"
+                    self._faults.append(reserved_name(what, artifact, place))
+                elif artifact in self._marks:
+                    self._fault(
+                        "name-clash",
+                        f"{kind} `{name}` sets the artifact `{artifact}`, which is a step",
+                        "give the artifact another name",
+                        place=place,
+                    )
 
     def _hand_over(self, name: str, source: FunctionSource, place: Place) -> HandOver | None:
         reader = HandOverReader(name, source, file=place.file)

@@ -12,6 +12,7 @@ from flowkit.errors import StepRaised
 from flowkit.flow.inputs import Inputs
 from flowkit.flow.merge import MergeFailed, merged
 from flowkit.flow.task_state import TaskState, Transition
+from flowkit.graph import RESERVED_NAMES
 
 STATE = "__flowkit_task__"
 
@@ -145,7 +146,13 @@ class FlowSpec:
 
     def __setattr__(self, name: str, value: object) -> None:
         state = vars(self).get(STATE)
+        if name in RESERVED_NAMES:
+            raise AttributeError(
+                f"`{name}` cannot be an artifact, because FlowSpec uses the name itself: "
+                f"choose another one, such as `self.{name}_`"
+            )
         if state is not None:
+            _refuse_for_input(state, name)
             if name in state.constants:
                 raise AttributeError(
                     f"`{name}` is read-only: it is a parameter or a constant of the flow"
@@ -156,6 +163,8 @@ class FlowSpec:
 
     def __delattr__(self, name: str) -> None:
         state = vars(self).get(STATE)
+        if state is not None:
+            _refuse_for_input(state, name)
         was_inherited = state.forget(name) if state is not None else False
         if name in vars(self) or not was_inherited:
             super().__delattr__(name)
@@ -202,6 +211,14 @@ def _state(flow: FlowSpec) -> TaskState:
             hint="this works only inside a step: start it with `flowkit run`",
         )
     return state
+
+
+def _refuse_for_input(state: TaskState, name: str) -> None:
+    if state.is_input:
+        raise AttributeError(
+            f"`{name}` of an input cannot be changed: inputs are read-only; "
+            f"assign to self, as in `self.{name} = ...`"
+        )
 
 
 def _missing(state: TaskState, name: str) -> str:

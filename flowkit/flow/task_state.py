@@ -34,6 +34,8 @@ class TaskState:
     frames: tuple[Frame, ...] = ()
     joined: Sequence[Mapping[str, ArtifactEntry]] | None = None
     """Artifacts of each input, in split order, if the step is a join."""
+    is_input: bool = False
+    """Whether this is a task that a join joins: it is over, and can only be read."""
     loaded: dict[str, object] = field(default_factory=dict)
     transition: Transition | None = None
 

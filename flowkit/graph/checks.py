@@ -94,7 +94,7 @@ def step_names(flow: JudgedFlow) -> Iterator[Fault]:
     """`step-name`, `name-reserved`."""
     for node in flow.nodes.values():
         if node.name in RESERVED_NAMES:
-            yield reserved_name("step", node.name, node.place)
+            yield reserved_name(f"step `{node.name}`", node.name, node.place)
         elif not _NAME.fullmatch(node.name):
             yield Fault(
                 "step-name",
@@ -121,7 +121,7 @@ def clashes(flow: JudgedFlow) -> Iterator[Fault]:
         if var is None:
             continue
         if var in RESERVED_NAMES:
-            yield reserved_name("the artifact of `@catch`,", var, node.place)
+            yield reserved_name(f"the artifact of `@catch`, `{var}`,", var, node.place)
         elif var in taken or var in flow.nodes:
             what = taken.get(var, "a step")
             yield _clash(

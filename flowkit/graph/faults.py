@@ -64,14 +64,13 @@ RESERVED_NAMES = frozenset(
         "foreach_stack",
         "index",
         "input",
-        "inputs",
         "merge_artifacts",
         "name",
         "next",
         "script_name",
     }
 )
-"""Names of FlowSpec's own, which no step, parameter, constant or method may have."""
+"""Names of FlowSpec's own, which no step, parameter, constant, method or artifact may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +99,11 @@ class FlowFaults(FlowInvalid):
         super().__init__("\n".join(lines), hint=f"change the flow, then run `flowkit check {file}`")
 
 
-def reserved_name(kind: str, name: str, place: Place | None) -> Fault:
-    """Make the fault of a name that FlowSpec needs itself."""
+def reserved_name(what: str, name: str, place: Place | None) -> Fault:
+    """Make the fault of a name that FlowSpec needs itself. `what` has it, and names it."""
     return Fault(
         "name-reserved",
-        f"{kind} `{name}` has a name that FlowSpec uses itself",
+        f"{what} has a name that FlowSpec uses itself",
         f"choose another name, such as `{name}_`",
         place=place,
     )

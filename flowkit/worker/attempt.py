@@ -234,7 +234,9 @@ class _Opened:
         frames = self._spec.frames
         if self._spec.joined is not None:
             frames = (*frames, replace(self._spec.joined, index=at))
-        return open_flow(self._loaded.flow_class, self._state(step, self.artifacts(at), frames))
+        state = self._state(step, self.artifacts(at), frames)
+        state.is_input = True
+        return open_flow(self._loaded.flow_class, state)
 
     def _load_element(self, frame: Frame) -> object:
         return element(self._store, frame.items, frame.index)

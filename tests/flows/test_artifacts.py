@@ -720,3 +720,71 @@ def test_some_of_the_inputs_can_be_merged(lab: Lab) -> None:
     """
     )
     assert lab.run().run.data.value == 1
+
+
+REFUSALS = """
+    class Refusals(FlowSpec):
+        @step
+        def start(self):
+            self.items = [["a", "b"], ["c"]]
+            self.errors = []
+            for name in ("input", "next", "index", "cmd"):
+                try:
+                    setattr(self, name, 1)
+                except AttributeError as error:
+                    self.errors.append(str(error))
+            self.next(self.outer, foreach="items")
+
+        @step
+        def outer(self):
+            self.next(self.inner, foreach="input")
+
+        @step
+        def inner(self):
+            self.got = self.input
+            self.next(self.inner_join)
+
+        @step
+        def inner_join(self, inputs):
+            self.got = [one.got for one in inputs]
+            self.next(self.join)
+
+        @step
+        def join(self, inputs):
+            self.errors = []
+
+            def refused(change):
+                try:
+                    change()
+                except AttributeError as error:
+                    self.errors.append(str(error))
+
+            refused(lambda: setattr(inputs[0], "x", 1))
+            refused(lambda: delattr(inputs[0], "got"))
+            refused(lambda: setattr(inputs, "x", 1))
+            for one in inputs:
+                refused(lambda: setattr(one, "got", 1))
+            self.got = [one.got for one in inputs]
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+def test_what_flowspec_needs_itself_is_no_artifact_and_can_be_fanned_out_over(lab: Lab) -> None:
+    ran = lab.run(REFUSALS)
+    assert ran.status == "succeeded", ran.end
+    errors = ran.value("errors", "start")
+    assert [error.split()[0] for error in errors] == ["`input`", "`next`", "`index`", "`cmd`"]
+    assert all("choose another" in error for error in errors)
+    assert ran.value("got") == [["a", "b"], ["c"]]
+
+
+def test_inputs_of_a_join_are_read_only(any_lab: Lab) -> None:
+    ran = any_lab.run(REFUSALS)
+    errors = ran.value("errors")
+    assert len(errors) == 5
+    assert all("inputs are read-only; assign to self" in error for error in errors)
+    assert ran.value("got") == [["a", "b"], ["c"]]
