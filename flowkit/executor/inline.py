@@ -7,7 +7,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from copy import deepcopy
 from typing import TextIO
 
 from flowkit.executor.host import Given
@@ -16,6 +17,7 @@ from flowkit.ports import Exit, Output
 from flowkit.store import Store
 from flowkit.values import Attempt, Digest, StoreAddress, TaskSpec
 from flowkit.worker import (
+    UNCHANGEABLE,
     Line,
     LineReader,
     LoadedFlow,
@@ -119,12 +121,41 @@ class InlineExecutor:
             keep(reader.add(stream, time.time(), text.encode("utf-8", "backslashreplace")))
 
         try:
-            with _tee("stdout", heard), _tee("stderr", heard):
+            with (
+                _tee("stdout", heard),
+                _tee("stderr", heard),
+                _own_constants(self._host.loaded),
+            ):
                 run_attempt(self._host.loaded, spec, self._host.store(spec.store))
         finally:
             # Also after Ctrl-C: the attempt has ended, and its runner has to learn of it.
             keep(reader.finish())
             self._reports.append(Exit(spec.attempt))
+
+
+@contextmanager
+def _own_constants(loaded: LoadedFlow) -> Iterator[None]:
+    """Give an attempt the flow's constants as copies: what it does to them ends with it.
+
+    In a process of its own it could not change another's either.
+    """
+    flow_class = loaded.flow_class
+    own = dict(vars(flow_class))
+    replaced = []
+    for name in loaded.description.constants:
+        value = getattr(flow_class, name)
+        if type(value) not in UNCHANGEABLE:
+            with suppress(Exception):  # copying runs code of the user's; a constant may refuse
+                setattr(flow_class, name, deepcopy(value))
+                replaced.append(name)
+    try:
+        yield
+    finally:
+        for name in replaced:
+            if name in own:
+                setattr(flow_class, name, own[name])
+            else:
+                delattr(flow_class, name)
 
 
 class _Tee(io.TextIOBase):

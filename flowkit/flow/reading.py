@@ -10,7 +10,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from flowkit.errors import UsageError
-from flowkit.flow.assignments import assignments
+from flowkit.flow.attributes import assignments, reads
 from flowkit.flow.decorators import StepMark, step_mark, unmarked
 from flowkit.flow.handing_over import HandOver, HandOverReader
 from flowkit.flow.members import Member, is_constant, members_of
@@ -108,6 +108,11 @@ class _FlowReader:
         self._sources = Sources(own=own, shown=file)
         self._members = members_of(flow_class)
         self._marks = _steps(self._members)
+        self._constants = {
+            name: member.value
+            for name, member in self._members.items()
+            if is_constant(name, member.value)
+        }
         self._faults: list[Fault] = []
         self._calls: dict[str, Place] = {}
         self._unread: set[str] = set()
@@ -118,9 +123,6 @@ class _FlowReader:
         self._check_artifacts()
         start, end = self._role("start"), self._role("end")
         parameters = self._parameters()
-        constants = [
-            name for name, member in self._members.items() if is_constant(name, member.value)
-        ]
         description = FlowDescription(
             name=self._class.__name__,
             file=self._file,
@@ -128,7 +130,7 @@ class _FlowReader:
             end=end,
             nodes=tuple(self._node(name, mark, end) for name, mark in self._marks.items()),
             parameters=parameters,
-            constants=tuple(constants),
+            constants=tuple(self._constants),
             doc=inspect.cleandoc(self._class.__doc__ or ""),
         )
         place = self._sources.place_of_class(self._class)
@@ -240,6 +242,7 @@ class _FlowReader:
             policies=mark.policies,
             doc=ast.get_docstring(source) or "",
             code=code_digest(source),
+            constants=tuple(sorted(reads(source) & self._constants.keys())),
         )
 
     def _source(self, name: str, function: Callable[..., Any] | None) -> FunctionSource | None:

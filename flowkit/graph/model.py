@@ -91,7 +91,7 @@ class Node:
 
     `targets` are the steps named in `self.next`, in order, each once. `is_join`: the method takes
     `inputs`. `code` is a digest of the step's own syntax tree, equal for equal code whatever its
-    comments and layout.
+    comments and layout; `constants` are the flow's constants that it names.
     """
 
     name: str
@@ -105,6 +105,7 @@ class Node:
     policies: Policies = Policies()
     doc: str = ""
     code: str = ""
+    constants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

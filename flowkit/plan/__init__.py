@@ -5,7 +5,7 @@ the joins that collect them. `admission`: slots, limits and resources. `alarms`:
 timeouts that are to come. `resume`: which tasks of an earlier run still hold.
 """
 
-from flowkit.plan.admission import Limits
+from flowkit.plan.admission import Limits, tell_excess
 from flowkit.plan.events import (
     PARAMETERS_STEP,
     CancelRequested,
@@ -41,4 +41,5 @@ __all__ = [
     "TaskFailed",
     "TaskSucceeded",
     "reusable",
+    "tell_excess",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import inf
 
@@ -57,6 +58,29 @@ class _Lane:
         self.fans: deque[Fan] = deque()
         self.running = 0
         self.passed = 0
+
+
+def tell_excess(graph: Graph, limits: Limits) -> Iterator[str]:
+    """Say for each step that asks for more than there is what it asks for, and what it gets."""
+    for step in graph:
+        asked = graph[step].policies.resources
+        if asked is None:
+            continue
+        wants = (
+            (asked.cpu, limits.cpu, "cores"),
+            (asked.memory_mb, limits.memory_mb, "MB of memory"),
+            (asked.gpu, limits.gpu, "GPUs"),
+        )
+        over = [
+            f"{want:g} {unit} where there are {there:g}"
+            for want, there, unit in wants
+            if there is not None and want > there
+        ]
+        if over:
+            yield (
+                f"step `{step}` asks for {' and '.join(over)}: "
+                "its tasks run one at a time, with all that there is"
+            )
 
 
 class Admission:

@@ -9,8 +9,6 @@ from flowkit.errors import NotFound
 from flowkit.graph import FlowDescription, Graph, Node
 from flowkit.values import Outcome, TaskKey
 
-CODE_CHANGED = "code changed"
-
 
 @dataclass(frozen=True, slots=True)
 class ResumePlan:
@@ -34,6 +32,7 @@ def reusable(
     *,
     from_step: str | None = None,
     unfinished: Collection[str] = (),
+    changed_constants: Collection[str] = (),
 ) -> ResumePlan:
     """Compare a flow with the one that an earlier run ran, and say what holds.
 
@@ -44,6 +43,8 @@ def reusable(
         from_step: the step that runs anew with all that comes after it, whatever has changed.
         unfinished: the steps of which a task failed or was cut off. Their code changes because
             somebody mends it, and a thousand results must not be lost over the one that failed.
+        changed_constants: the constants that have another value than in the earlier run. A step
+            that names one has changed as if by its code.
 
     Raises:
         NotFound: `from_step` is no step of the flow; a UsageError.
@@ -57,12 +58,13 @@ def reusable(
     reasons: dict[str, str] = {}
     mended: list[str] = []
     for step in graph:
-        reason = _change(before.get(step), graph[step])
-        if reason == CODE_CHANGED and step not in ran:
-            reason = None
-        elif reason == CODE_CHANGED and step in unfinished:
-            reason = None
-            mended.append(step)
+        reason = _reshaping(before.get(step), graph[step])
+        edit = _edit(before.get(step), graph[step], changed_constants)
+        if reason is None and step in ran:
+            if edit is not None and step in unfinished:
+                mended.append(step)
+            else:
+                reason = edit
         if step == from_step:
             reason = "named on the command line"
         elif step in behind:
@@ -77,15 +79,19 @@ def reusable(
     return ResumePlan(held, reasons, tuple(step for step in mended if step not in reasons))
 
 
-def _change(old: Node | None, new: Node) -> str | None:
-    """Say why a step's earlier tasks do not stand for its new ones, or None."""
+def _reshaping(old: Node | None, new: Node) -> str | None:
+    """Say why, whatever it does, a step's earlier tasks do not stand for its new ones, or None."""
     if old is None:
         return "new step"
-    if old.code != new.code:
-        return CODE_CHANGED
-    if _way(old) != _way(new):
-        return "hands over differently"
-    return None
+    return "hands over differently" if _way(old) != _way(new) else None
+
+
+def _edit(old: Node | None, new: Node, changed_constants: Collection[str]) -> str | None:
+    """Say what was changed in what a step does, or None."""
+    if old is not None and old.code != new.code:
+        return "code changed"
+    changed = [name for name in new.constants if name in changed_constants]
+    return f"constant `{changed[0]}` changed" if changed else None
 
 
 def _way(node: Node) -> tuple[object, ...]:

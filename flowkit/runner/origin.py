@@ -8,7 +8,7 @@ from flowkit.graph import FlowDescription
 from flowkit.metadata import RunRow
 from flowkit.plan import ResumePlan, reusable
 from flowkit.records import Clone, RunRecord
-from flowkit.values import RunId, TaskKey
+from flowkit.values import Digest, RunId, TaskKey
 
 
 def find_origin(workspace: Workspace, flow: str, run_id: str | None, *, user: str) -> RunRecord:
@@ -37,19 +37,47 @@ def find_origin(workspace: Workspace, flow: str, run_id: str | None, *, user: st
 
 
 def clones_of(
-    workspace: Workspace, origin: RunRecord, new: FlowDescription, step: str | None
+    workspace: Workspace,
+    origin: RunRecord,
+    new: FlowDescription,
+    step: str | None,
+    *,
+    parameters: Digest,
 ) -> tuple[dict[TaskKey, Clone], ResumePlan]:
     """Return the tasks of an earlier run that may stand for new ones, and why others may not.
 
-    Only the index is read: nothing of the store is opened.
+    `parameters` is the manifest of the new run's parameters and constants. Of the store no more
+    than this and the earlier run's is opened: the tasks are the index's to tell.
     """
     finished = workspace.metadata.finished(origin.run)
     outcomes = {key: clone.outcome for key, clone in finished.items()}
     cut_off = [
         row.step for row in workspace.metadata.steps(origin.run) if row.succeeded < row.total
     ]
-    plan = reusable(origin.description, new, outcomes, from_step=step, unfinished=cut_off)
+    plan = reusable(
+        origin.description,
+        new,
+        outcomes,
+        from_step=step,
+        unfinished=cut_off,
+        changed_constants=_changed_constants(workspace, origin, new, parameters),
+    )
     return {key: finished[key] for key in plan.reusable}, plan
+
+
+def _changed_constants(
+    workspace: Workspace, origin: RunRecord, new: FlowDescription, parameters: Digest
+) -> list[str]:
+    """Return the constants that are not as they were, be they new."""
+    if parameters == origin.parameters:
+        return []
+    before = workspace.store.manifest(origin.parameters).artifacts
+    now = workspace.store.manifest(parameters).artifacts
+    return [
+        name
+        for name in new.constants
+        if name not in before or before[name].digest != now[name].digest
+    ]
 
 
 def _reconciled(workspace: Workspace, run: RunId) -> RunRow:

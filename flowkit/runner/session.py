@@ -17,7 +17,7 @@ from flowkit.client import Workspace, check_tags, open_workspace, use_workspace
 from flowkit.errors import StoreError, UsageError
 from flowkit.executor import FlowHost, open_executor, open_host
 from flowkit.graph import FlowDescription, Graph
-from flowkit.plan import Limits, Scheduler
+from flowkit.plan import Limits, Scheduler, tell_excess
 from flowkit.records import Clone, RunEnd, RunRecord
 from flowkit.runner.drive import Driven, Driver
 from flowkit.runner.logbook import LogBook
@@ -118,7 +118,10 @@ class FlowSession:
         self._prepare(options, listener)
         user = self._settings.user
         earlier = find_origin(self.workspace, self.description.name, origin, user=user)
-        clones, plan = clones_of(self.workspace, earlier, self.description, step)
+        parameters = self._host.rebind(self._address, earlier.parameters)
+        clones, plan = clones_of(
+            self.workspace, earlier, self.description, step, parameters=parameters
+        )
         for name, reason in plan.reasons.items():
             listener(Noticed(f"step `{name}` runs anew: {reason}"))
         for name in plan.mended:
@@ -129,7 +132,6 @@ class FlowSession:
                     f"(`{again}` runs them anew)"
                 )
             )
-        parameters = self._host.rebind(self._address, earlier.parameters)
         record = self._record(options, parameters, origin=earlier.run)
         return self._drive(options, listener, record, clones)
 
@@ -201,6 +203,8 @@ class FlowSession:
             memory_mb=settings.memory_mb,
             gpu=settings.gpu,
         )
+        for excess in tell_excess(graph, limits):
+            listener(Noticed(excess))
         executor = open_executor(settings.executor, self._host)
         earlier = workspace.metadata.runs(record.run.flow, before=record.run, limit=1)
         logs = LogBook(

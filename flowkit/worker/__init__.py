@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from flowkit.lazy import loads
 
 if TYPE_CHECKING:
-    from flowkit.worker.attempt import run_attempt
+    from flowkit.worker.attempt import UNCHANGEABLE, run_attempt
     from flowkit.worker.binding import bind, rebind
     from flowkit.worker.failure import failure_of
     from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow, module_name
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from flowkit.worker.output import Line, LineReader, Stream
 
 __all__ = [
+    "UNCHANGEABLE",
     "Bind",
     "Bound",
     "Cancel",
@@ -62,7 +63,7 @@ __all__ = [
 __getattr__ = loads(
     "flowkit.worker",
     {
-        "flowkit.worker.attempt": "run_attempt",
+        "flowkit.worker.attempt": "UNCHANGEABLE run_attempt",
         "flowkit.worker.binding": "bind rebind",
         "flowkit.worker.failure": "failure_of",
         "flowkit.worker.loading": "FlowNotImportable LoadedFlow load_flow module_name",

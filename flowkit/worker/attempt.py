@@ -34,6 +34,7 @@ from flowkit.worker.guards import Tempdir, time_limit, variables
 from flowkit.worker.loading import LoadedFlow
 
 UNCHANGEABLE = (type(None), bool, int, float, complex, str, bytes)
+"""Types of values that nothing can change in place."""
 
 
 @dataclass(slots=True)

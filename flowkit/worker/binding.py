@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from flowkit.errors import UsageError
 from flowkit.flow import ParameterContext, bind_parameters, constants_of
 from flowkit.store import Store
-from flowkit.values import Digest
+from flowkit.values import ArtifactEntry, Digest
 from flowkit.worker.loading import LoadedFlow
 
 
@@ -34,11 +34,16 @@ def bind(
 
 
 def rebind(loaded: LoadedFlow, store: Store, parameters: Digest) -> Digest:
-    """Keep an earlier run's parameters, with the constants of the flow as it is now."""
+    """Keep an earlier run's parameters, with the constants of the flow as it is now.
+
+    A constant that still equals the earlier run's keeps its identity.
+    """
     writer = store.write_manifest()
     earlier = store.manifest(parameters).artifacts
     for name, value in constants_of(loaded.flow_class).items():
-        writer.add(name, value)
+        entry, before = writer.add(name, value), earlier.get(name)
+        if before is not None and before.digest != entry.digest and _equals(store, before, value):
+            writer.inherit(name, before)
     for one in loaded.description.parameters:
         if one.attribute not in earlier:
             raise UsageError(
@@ -47,6 +52,17 @@ def rebind(loaded: LoadedFlow, store: Store, parameters: Digest) -> Digest:
             )
         writer.inherit(one.attribute, earlier[one.attribute])
     return writer.commit()
+
+
+def _equals(store: Store, entry: ArtifactEntry, value: object) -> bool:
+    """Say whether a value is what an entry holds, though not byte for byte.
+
+    The pickle of a set, for one, is another in every process.
+    """
+    try:
+        return bool(store.load(entry) == value)
+    except Exception:  # loading and comparing run code of the user's
+        return False
 
 
 def _reader(flow_file: str) -> Callable[[str], bytes]:

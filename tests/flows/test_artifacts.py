@@ -339,14 +339,14 @@ def test_flows_inherit_steps_parameters_and_constants(any_lab: Lab) -> None:
     assert all("read-only" in error or "rate" in error for error in data.errors[::2])
 
 
-def test_what_a_step_does_to_a_constant_in_place_reaches_no_later_step(process_lab: Lab) -> None:
+def test_what_a_step_does_to_a_constant_in_place_reaches_no_later_step(any_lab: Lab) -> None:
     from flowkit.runner import FlowSource, RunOptions, open_session
 
-    process_lab.write(CONSTANTS)
-    source = FlowSource(str(process_lab.file), "Diamond")
-    with open_session(source, process_lab.settings, workspace=process_lab.workspace) as session:
+    any_lab.write(CONSTANTS)
+    source = FlowSource(str(any_lab.file), "Diamond")
+    with open_session(source, any_lab.settings, workspace=any_lab.workspace) as session:
         session.run(RunOptions(), lambda _fact: None)
-    run = process_lab.latest("Diamond")
+    run = any_lab.latest("Diamond")
     assert run.data.later == [[1, 2], [1, 2]]
     assert run.data.LAYERS == [1, 2]
     assert run.parameters.tags == [1, 2]

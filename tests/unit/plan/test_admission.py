@@ -9,7 +9,7 @@ import pytest
 
 from flowkit.errors import UsageError
 from flowkit.graph import FlowDescription, Graph, Kind, Policies, Resources
-from flowkit.plan import Limits
+from flowkit.plan import Limits, tell_excess
 from flowkit.plan.admission import Admission
 from flowkit.plan.events import StartTask
 from flowkit.plan.fan import Fan
@@ -75,6 +75,22 @@ NONE = Policies()
 
 def asking(cpu: float = 0, memory_mb: int = 0, gpu: int = 0) -> Policies:
     return Policies(resources=Resources(cpu, memory_mb, gpu))
+
+
+def test_steps_that_ask_for_more_than_there_is_are_told() -> None:
+    graph = Graph(
+        row(
+            a=Policies(resources=Resources(cpu=2.5, memory_mb=100, gpu=1)),
+            b=Policies(resources=Resources(cpu=2, memory_mb=99)),
+            c=Policies(),
+        )
+    )
+    limits = Limits(cpu=2, memory_mb=99, gpu=0)
+    assert list(tell_excess(graph, limits)) == [
+        "step `a` asks for 2.5 cores where there are 2 and 100 MB of memory where there are 99 "
+        "and 1 GPUs where there are 0: its tasks run one at a time, with all that there is"
+    ]
+    assert list(tell_excess(graph, Limits())) == []
 
 
 def test_no_more_tasks_run_than_there_are_slots() -> None:

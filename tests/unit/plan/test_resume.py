@@ -67,7 +67,7 @@ def test_places_and_policies_and_words_may_change() -> None:
         ({"foreach": "things"}, "hands over differently"),
         ({"condition": "answer"}, "hands over differently"),
         ({"is_join": True}, "hands over differently"),
-        ({"code": "other", "condition": "answer"}, "code changed"),
+        ({"code": "other", "condition": "answer"}, "hands over differently"),
     ],
 )
 def test_a_step_that_changed_runs_anew(change: dict[str, object], reason: str) -> None:
@@ -102,8 +102,26 @@ def test_a_mended_step_that_is_named_runs_anew() -> None:
 
 
 def test_a_step_that_hands_over_differently_runs_anew_even_if_it_was_cut_off() -> None:
-    old = changed(OLD, leave=replace(Graph(OLD)["leave"], targets=("elsewhere",)))
+    leave = replace(Graph(OLD)["leave"], targets=("elsewhere",), code="before")
+    old = changed(OLD, leave=leave)
     assert "leave" in reusable(old, OLD, FINISHED, unfinished=["leave"]).reasons
+
+
+def test_a_step_that_names_a_changed_constant_runs_anew_or_was_mended_by_it() -> None:
+    flow = changed(
+        OLD,
+        turn=replace(Graph(OLD)["turn"], constants=("LIMIT", "RATE")),
+        leave=replace(Graph(OLD)["leave"], constants=("SIZE",)),
+    )
+    plan = reusable(flow, flow, FINISHED, changed_constants=["RATE"])
+    assert plan.reasons == {"turn": "constant `RATE` changed"}
+    mended = reusable(flow, flow, FINISHED, changed_constants=["SIZE"], unfinished=["leave"])
+    assert (mended.reusable, mended.mended) == (FINISHED, ("leave",))
+    assert reusable(flow, flow, FINISHED, changed_constants=["OTHER"]).reasons == {}
+    both = replace(Graph(flow)["turn"], code="before")
+    assert reusable(
+        changed(flow, turn=both), flow, FINISHED, changed_constants=["RATE"]
+    ).reasons == {"turn": "code changed"}
 
 
 def test_a_new_step_runs_and_tasks_of_one_that_is_gone_are_left_out() -> None:

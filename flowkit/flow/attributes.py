@@ -1,4 +1,4 @@
-"""What a method sets on `self`, as far as its source shows."""
+"""What a method reads and sets on `self`, as far as its source shows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ def assignments(function: FunctionSource) -> Iterator[tuple[str, int]]:
     Found are `self.x = 1` in all its forms, such as `for self.x in ...`, and `setattr` with a
     literal name.
     """
-    arguments = [*function.args.posonlyargs, *function.args.args]
-    first = arguments[0].arg if arguments else ""
+    first = _first_argument(function)
     for node in own_nodes(function):
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
             owner: ast.expr = node.value
@@ -27,6 +26,24 @@ def assignments(function: FunctionSource) -> Iterator[tuple[str, int]]:
             continue
         if isinstance(owner, ast.Name) and owner.id == first and isinstance(name, str):
             yield name, node.lineno
+
+
+def reads(function: FunctionSource) -> set[str]:
+    """Return the names that a method reads as attributes of its first argument."""
+    first = _first_argument(function)
+    return {
+        node.attr
+        for node in own_nodes(function)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == first
+    }
+
+
+def _first_argument(function: FunctionSource) -> str:
+    arguments = [*function.args.posonlyargs, *function.args.args]
+    return arguments[0].arg if arguments else ""
 
 
 def _is_setattr(call: ast.Call) -> bool:
