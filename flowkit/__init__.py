@@ -68,10 +68,30 @@ if TYPE_CHECKING:
         step,
         timeout,
     )
+    from flowkit.s3 import (
+        S3,
+        MetaflowS3AccessDenied,
+        MetaflowS3Exception,
+        MetaflowS3InvalidRange,
+        MetaflowS3NotFound,
+        MetaflowS3URLException,
+        S3AccessDenied,
+        S3Error,
+        S3GetObject,
+        S3Interrupted,
+        S3InvalidRange,
+        S3InvalidUrl,
+        S3NotFound,
+        S3Object,
+        S3ObjectChanged,
+        S3PutObject,
+        S3Unavailable,
+    )
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "S3",
     "Artifact",
     "ArtifactMissing",
     "CaughtFailure",
@@ -92,6 +112,11 @@ __all__ = [
     "Metaflow",
     "MetaflowNamespaceMismatch",
     "MetaflowNotFound",
+    "MetaflowS3AccessDenied",
+    "MetaflowS3Exception",
+    "MetaflowS3InvalidRange",
+    "MetaflowS3NotFound",
+    "MetaflowS3URLException",
     "MissingInMergeArtifactsException",
     "NamespaceMismatch",
     "NotFound",
@@ -100,6 +125,17 @@ __all__ = [
     "PluginBroken",
     "Run",
     "RunFailed",
+    "S3AccessDenied",
+    "S3Error",
+    "S3GetObject",
+    "S3Interrupted",
+    "S3InvalidRange",
+    "S3InvalidUrl",
+    "S3NotFound",
+    "S3Object",
+    "S3ObjectChanged",
+    "S3PutObject",
+    "S3Unavailable",
     "Step",
     "StepRaised",
     "StepTimedOut",
@@ -138,6 +174,12 @@ _ROOMS = {
         "MissingInMergeArtifactsException Parameter ParameterContext "
         "UnhandledInMergeArtifactsException catch concurrency current environment "
         "resources retry step timeout"
+    ),
+    "flowkit.s3": (
+        "MetaflowS3AccessDenied MetaflowS3Exception MetaflowS3InvalidRange MetaflowS3NotFound "
+        "MetaflowS3URLException "
+        "S3 S3AccessDenied S3Error S3GetObject S3Interrupted S3InvalidRange S3InvalidUrl "
+        "S3NotFound S3Object S3ObjectChanged S3PutObject S3Unavailable"
     ),
 }
 __getattr__ = loads("flowkit", _ROOMS)

@@ -126,6 +126,30 @@ class Settings(BaseModel):
         description="When to check bytes against their digest: as they are fetched or gathered, "
         "or also each time a stored file is mapped.",
     )
+    s3_root: str | None = Field(
+        default=None,
+        pattern=r"^s3a?://.+",
+        description="Where runs keep what they write with `S3(run=...)`: a URL such as "
+        "`s3://bucket/flowkit`.",
+    )
+    s3_endpoint: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The S3 server. Default: that of `AWS_ENDPOINT_URL`, or else Amazon's.",
+    )
+    s3_workers: int = Field(default=32, ge=1, description="Objects of an `S3` scope at a time.")
+    s3_memory_mb: int = Field(
+        default_factory=lambda known: known.get("memory_mb", 8192) // 8,
+        ge=0,
+        description="Memory for objects that an `S3` scope has read; more go to temporary files. "
+        "Default: an eighth of `memory_mb`.",
+    )
+    s3_timeout_s: float = Field(
+        default=30.0, gt=0, description="How long to wait for the next byte of an S3 server."
+    )
+    s3_retries: int = Field(
+        default=8, ge=0, description="How often to ask again an S3 server that fails."
+    )
     progress: Literal["auto", "plain", "off"] = Field(
         default="auto",
         description="How a run shows how far it is; `auto` suits a terminal and a pipe alike.",

@@ -1,13 +1,44 @@
 """What flowkit is tested with, shipped: for its own tests, and for those of plugins.
 
-`memory_storage`, `counting_storage`: storages. `storage_contract`, `serializer_contract`,
-`executor_contract`: suites that every implementation of a port passes; import these modules where
-pytest is at hand.
+`memory_storage`, `counting_storage`: storages. `s3_server`: a real S3 server; `faulty_proxy`: what
+bad networks do, before it. `storage_contract`, `serializer_contract`, `executor_contract`: suites
+that every implementation of a port passes; import these modules where pytest is at hand.
 """
 
 from __future__ import annotations
 
 from flowkit.testing.counting_storage import CountingStorage
+from flowkit.testing.faulty_proxy import (
+    Fault,
+    FaultyProxy,
+    Refuse,
+    Reset,
+    ResetUpload,
+    SeenRequest,
+    ShortLength,
+    Stall,
+    Trickle,
+    Truncate,
+    open_faulty_proxy,
+)
 from flowkit.testing.memory_storage import MemoryStorage
+from flowkit.testing.s3_server import S3Server, environment_for, open_s3_server
 
-__all__ = ["CountingStorage", "MemoryStorage"]
+__all__ = [
+    "CountingStorage",
+    "Fault",
+    "FaultyProxy",
+    "MemoryStorage",
+    "Refuse",
+    "Reset",
+    "ResetUpload",
+    "S3Server",
+    "SeenRequest",
+    "ShortLength",
+    "Stall",
+    "Trickle",
+    "Truncate",
+    "environment_for",
+    "open_faulty_proxy",
+    "open_s3_server",
+]
