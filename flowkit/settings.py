@@ -128,7 +128,7 @@ class Settings(BaseModel):
     )
     s3_root: str | None = Field(
         default=None,
-        pattern=r"^s3a?://.+",
+        min_length=1,
         description="Where runs keep what they write with `S3(run=...)`: a URL such as "
         "`s3://bucket/flowkit`.",
     )

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 _CONNECT_WITHIN = timedelta(seconds=10)
 _LONGEST_PAUSE = timedelta(seconds=10)
-_NEVER = "365days"
+_NEVER = timedelta(days=365)
+_TIMEOUTS_OF_AN_UPLOAD = 20
+"""The client's clock for the next byte of an answer runs while a request is sent, however long
+that takes on a slow line. So requests that carry data have so many times that time as a whole."""
 
 _used_in: int | None = None
 """The process that first used the client, whose threads a forked child does not have."""
@@ -44,10 +47,13 @@ class Connection:
 
     def __init__(self, settings: Settings, encryption: str | None = None) -> None:
         self._settings, self._encryption = settings, encryption
+        self._stores: dict[tuple[str, bool], S3Store] = {}
         self.patience = Patience(settings.s3_timeout_s, settings.s3_retries)
 
-    def store(self, bucket: str) -> S3Store:
-        """Return the client of a bucket; nothing is asked of the server.
+    def store(self, bucket: str, *, uploads: bool = False) -> S3Store:
+        """Return the client of a bucket, for requests that carry data or for others.
+
+        Nothing is asked of the server.
 
         Raises:
             S3InvalidUrl: the endpoint is no URL.
@@ -55,11 +61,16 @@ class Connection:
             S3Error: this process was forked from one that had used the client.
         """
         _check_process()
+        known = self._stores.get((bucket, uploads))
+        if known is not None:
+            return known
         options = dict(find_options(self._settings.s3_endpoint))
         if self._encryption:
             options["server_side_encryption"] = self._encryption
         _check_endpoint(options.get("endpoint"))
-        return _open(bucket, tuple(sorted(options.items())), self.patience)
+        store = _open(bucket, tuple(sorted(options.items())), self.patience, uploads)
+        self._stores[bucket, uploads] = store
+        return store
 
 
 def is_unsafe_to_fork() -> bool:
@@ -96,20 +107,24 @@ def _check_endpoint(endpoint: str | None) -> None:
 
 
 @lru_cache(maxsize=64)
-def _open(bucket: str, options: tuple[tuple[str, str], ...], patience: Patience) -> S3Store:
+def _open(
+    bucket: str, options: tuple[tuple[str, str], ...], patience: Patience, uploads: bool
+) -> S3Store:
     from obstore.exceptions import BaseError
     from obstore.store import S3Store
 
     given: Mapping[str, Any] = dict(options)
+    timeout = timedelta(seconds=patience.timeout_s)
+    longest = timeout * _TIMEOUTS_OF_AN_UPLOAD if uploads else _NEVER
     try:
         return S3Store(
             bucket,
             client_options={
                 "allow_http": True,
-                "connect_timeout": min(_CONNECT_WITHIN, timedelta(seconds=patience.timeout_s)),
-                "read_timeout": timedelta(seconds=patience.timeout_s),
-                # The clock starts anew with every byte: a large object may take its time.
-                "timeout": _NEVER,
+                "connect_timeout": min(_CONNECT_WITHIN, timeout),
+                # This clock starts anew with every byte: a large object may take its time.
+                "read_timeout": longest if uploads else timeout,
+                "timeout": longest,
             },
             retry_config={
                 "max_retries": patience.retries,

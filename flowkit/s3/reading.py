@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -130,10 +131,15 @@ class Reader:
         Raises:
             S3Interrupted: it did so once too often.
         """
-        for attempt in range(self._connection.patience.retries):
+        patience = self._connection.patience
+        # The client has asked again already where it could: not as often once more.
+        give_up_at = time.monotonic() + patience.timeout_s * patience.retries
+        for attempt in range(patience.retries):
             try:
                 return ask()
             except S3Interrupted:
+                if time.monotonic() > give_up_at:
+                    raise
                 longest_s = min(_LONGEST_PAUSE_S, 0.1 * 2**attempt)
                 self._folder.ended.wait(random.uniform(0, longest_s))
                 self._folder.check_open()
@@ -221,12 +227,14 @@ class _Target:
 
     def __init__(self, size_bytes: int, file: Path | None) -> None:
         self.memory = bytearray(size_bytes if file is None else 0)
+        # Assigning to a slice of the array itself would copy the part twice.
+        self._view = memoryview(self.memory)
         self._file, self._descriptor = file, -1
 
     def write(self, at: int, data: Bytes) -> None:
         """Put a part where it belongs; threads may do so at a time."""
         if self._file is None:
-            self.memory[at : at + len(data)] = memoryview(data)
+            self._view[at : at + len(data)] = memoryview(data)
             return
         view = memoryview(data)
         while view:

@@ -26,7 +26,7 @@ from flowkit.s3.errors import (
 
 _BROKEN_OFF = ("body error", "response body", "invalid list response", "multipart response")
 """How the client says that an answer's head came, and its body did not, or not whole."""
-_METADATA_SERVICE = ("169.254.169.254", "169.254.170.2", "fd00:ec2::254")
+_METADATA_SERVICE = ("/latest/api/token", "/latest/meta-data", "169.254.170.2")
 """Where it looks for credentials when nothing else names any."""
 _OF_A_REGION = ("without LOCATION", "AuthorizationHeaderMalformed", "PermanentRedirect")
 

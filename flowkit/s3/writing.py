@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from io import BufferedIOBase, RawIOBase
 from itertools import chain
 from pathlib import Path
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
 _PART_BYTES: Final = 8 << 20
 _MOST_PARTS: Final = 9_000
 """S3 takes 10,000; a file may grow while it is read."""
-_PARTS_AT_A_TIME: Final = 8
-_ONE_REQUEST_BYTES: Final = 64 << 20
+_PARTS_AT_A_TIME: Final = 4
+_LARGE_AT_A_TIME: Final = 4
+"""Of each large object so many parts are in memory."""
+_ONE_REQUEST_BYTES: Final = 16 << 20
 """Up to here an object that must be new is sent in one request, which S3 makes conditional."""
 _HEADER_NAMES: Final = frozenset(name.lower() for name in HEADERS)
 
@@ -34,6 +38,7 @@ class Writer:
 
     def __init__(self, connection: Connection, reader: Reader) -> None:
         self._connection, self._reader = connection, reader
+        self._large = threading.BoundedSemaphore(_LARGE_AT_A_TIME)
 
     def put(self, address: S3Address, given: S3PutObject, *, overwrite: bool) -> bool:
         """Write an object; False if there is one already and it is not to be overwritten.
@@ -50,8 +55,9 @@ class Writer:
         if not overwrite and self._exists(address):
             return False
         is_new_only = not overwrite and size_bytes is not None and size_bytes <= _ONE_REQUEST_BYTES
-        store = self._connection.store(address.bucket)
-        with translated(address):
+        store = self._connection.store(address.bucket, uploads=True)
+        is_small = size_bytes is not None and size_bytes <= _PART_BYTES
+        with nullcontext() if is_small else self._large, translated(address):
             try:
                 obstore.put(
                     store,

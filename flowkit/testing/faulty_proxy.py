@@ -35,6 +35,14 @@ class Stall:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """Nothing more comes after so many bytes until `released` is set; then comes a reset."""
+
+    after_bytes: int
+    released: threading.Event
+
+
+@dataclass(frozen=True, slots=True)
 class Trickle:
     """The body comes in small pieces with a pause before each."""
 
@@ -64,7 +72,17 @@ class ResetUpload:
     after_bytes: int = 0
 
 
-Fault: TypeAlias = Reset | Truncate | Stall | Trickle | ShortLength | Refuse | ResetUpload
+@dataclass(frozen=True, slots=True)
+class SlowUpload:
+    """The request's body is read in small pieces with a pause before each, then passed on."""
+
+    piece_bytes: int
+    pause_s: float
+
+
+Fault: TypeAlias = (
+    Reset | Truncate | Stall | Hold | Trickle | ShortLength | Refuse | ResetUpload | SlowUpload
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +113,19 @@ class FaultyProxy:
     endpoint: str
     seen: list[SeenRequest] = field(default_factory=list)
     _planned: list[_Planned] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def plan(self, fault: Fault, *, method: str = "GET", path: str = "", times: int = 1) -> None:
         """Do this to the next requests of a method whose path contains `path`.
 
         Faults are used up in the order in which they were planned; `times` may be large.
         """
-        with self._lock:
+        with self._changed:
             self._planned.append(_Planned(fault, method, path, times))
 
     def take(self, method: str, path: str, headers: dict[str, str]) -> Fault | None:
         """Note a request and return what is planned for it."""
-        with self._lock:
+        with self._changed:
             fault = None
             for one in self._planned:
                 if one.times and one.method == method and one.path in path:
@@ -115,7 +133,13 @@ class FaultyProxy:
                     fault = one.fault
                     break
             self.seen.append(SeenRequest(method, path, headers, fault))
+            self._changed.notify_all()
             return fault
+
+    def wait_until_seen(self, count: int, *, timeout_s: float = 30.0) -> bool:
+        """Wait until so many requests have arrived; False if they do not in that time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: len(self.seen) >= count, timeout_s)
 
 
 @contextmanager
@@ -178,6 +202,11 @@ class _Exchange:
             _read_body(self._client, body, min(length, fault.after_bytes))
             self._reset()
             return
+        if isinstance(fault, SlowUpload):
+            while len(body) < length:
+                self._ended.wait(fault.pause_s)
+                wanted = min(length, len(body) + fault.piece_bytes)
+                body = _read_body(self._client, body, wanted)
         body = _read_body(self._client, body, length)
         if isinstance(fault, Refuse):
             self._client.sendall(_refusal(fault, with_body=method != "HEAD"))
@@ -204,6 +233,11 @@ class _Exchange:
                     with suppress(TimeoutError):
                         if not self._client.recv(1):
                             return
+            case Hold(after_bytes, released):
+                self._client.sendall(head + body[:after_bytes])
+                while not released.wait(0.05) and not self._ended.is_set():
+                    pass
+                self._reset()
             case Trickle(piece_bytes, pause_s):
                 self._client.sendall(head)
                 for start in range(0, len(body), piece_bytes):

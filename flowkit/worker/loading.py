@@ -111,6 +111,10 @@ def _unsafe_to_fork() -> str | None:
     Only threads that Python knows count: OpenBLAS, OpenMP and jemalloc start threads of their own
     on import, and survive a fork.
     """
+    # Looked up, so that a flow that does not use S3 does not pay for it.
+    s3 = sys.modules.get("flowkit.s3")
+    if s3 is not None and s3.is_unsafe_to_fork():
+        return "importing the flow used S3, whose threads do not survive a fork"
     others = [one.name for one in threading.enumerate() if one is not threading.main_thread()]
     if others:
         return f"importing the flow started the thread `{others[0]}`"
@@ -119,8 +123,4 @@ def _unsafe_to_fork() -> str | None:
         return "importing the flow opened a CUDA device"
     if "grpc" in sys.modules:
         return "the flow imports gRPC, whose threads do not survive a fork"
-    # Looked up, so that a flow that does not use S3 does not pay for it.
-    s3 = sys.modules.get("flowkit.s3")
-    if s3 is not None and s3.is_unsafe_to_fork():
-        return "importing the flow used S3, whose threads do not survive a fork"
     return None

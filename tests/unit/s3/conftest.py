@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -52,13 +53,13 @@ def proxy(server: S3Server) -> Iterator[FaultyProxy]:
 def open_shaky(
     bucket: str, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., S3]]:
-    """Opens scopes behind the proxy, which wait for a second and ask again a few times."""
+    """Opens scopes behind the proxy, which wait for half a second and ask again a few times."""
     for name, value in environment_for(proxy.endpoint).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("FLOWKIT_S3_TIMEOUT_S", "1")
     scopes: list[S3] = []
 
-    def open_one(retries: int = 4, **options: object) -> S3:
+    def open_one(retries: int = 4, timeout_s: float = 0.5, **options: Any) -> S3:
+        monkeypatch.setenv("FLOWKIT_S3_TIMEOUT_S", str(timeout_s))
         monkeypatch.setenv("FLOWKIT_S3_RETRIES", str(retries))
         scopes.append(S3(s3root=f"s3://{bucket}/base", **options))
         return scopes[-1]
