@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import CancelledError
 
 
@@ -15,7 +16,9 @@ class MemoryBudget:
         self._turn = 0
         self._ended = False
         # Re-entrant: a thread in here may be the one that drops the last reference to bytes.
-        self._changed = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        # One for each thread that waits: all but the one whose turn it is would wake in vain.
+        self._waiting: dict[int, threading.Condition] = {}
 
     @property
     def held_bytes(self) -> int:
@@ -24,7 +27,7 @@ class MemoryBudget:
 
     def take(self, size_bytes: int) -> Held | None:
         """Hold so many bytes more; None if they do not fit."""
-        with self._changed:
+        with self._lock:
             if self._held_bytes + size_bytes > self.limit_bytes:
                 return None
             self._held_bytes += size_bytes
@@ -39,14 +42,12 @@ class MemoryBudget:
         Raises:
             CancelledError: nobody wants the object any more.
         """
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._turn == turn)
+        with self._lock:
+            self._wait(turn, lambda: self._turn == turn)
             if size_bytes > self.limit_bytes:
                 self._pass_on(turn)
                 return None
-            self._changed.wait_for(
-                lambda: self._ended or self._held_bytes + size_bytes <= self.limit_bytes
-            )
+            self._wait(turn, lambda: self._held_bytes + size_bytes <= self.limit_bytes)
             if self._ended:
                 raise CancelledError
             self._held_bytes += size_bytes
@@ -55,26 +56,37 @@ class MemoryBudget:
 
     def skip(self, turn: int) -> None:
         """Let the next one have its turn, if this one was not taken."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._ended or self._turn >= turn)
+        with self._lock:
+            self._wait(turn, lambda: self._turn >= turn)
             self._pass_on(turn)
 
     def give_back(self, size_bytes: int) -> None:
         """Hold so many bytes less."""
-        with self._changed:
+        with self._lock:
             self._held_bytes -= size_bytes
-            self._changed.notify_all()
+            self._wake(self._turn)
 
     def end(self) -> None:
         """Let nobody wait any more."""
-        with self._changed:
+        with self._lock:
             self._ended = True
-            self._changed.notify_all()
+            for turn in list(self._waiting):
+                self._wake(turn)
+
+    def _wait(self, turn: int, is_ready: Callable[[], bool]) -> None:
+        if not self._ended and not is_ready():
+            condition = self._waiting[turn] = threading.Condition(self._lock)
+            condition.wait_for(lambda: self._ended or is_ready())
+            del self._waiting[turn]
 
     def _pass_on(self, turn: int) -> None:
         if self._turn == turn:
             self._turn = turn + 1
-            self._changed.notify_all()
+            self._wake(self._turn)
+
+    def _wake(self, turn: int) -> None:
+        if turn in self._waiting:
+            self._waiting[turn].notify()
 
 
 class Held:

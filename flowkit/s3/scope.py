@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from flowkit.errors import UsageError
 from flowkit.flow import FlowSpec
@@ -21,7 +21,9 @@ from flowkit.s3.objects import ObjectFacts, S3GetObject, S3Object, S3PutObject, 
 from flowkit.s3.reading import WHOLE, Reader, Span
 from flowkit.s3.roots import NamesRun, find_root
 from flowkit.s3.writing import Writer
-from flowkit.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from flowkit.settings import Settings
 
 Key = TypeVar("Key", str, str | S3GetObject)
 
@@ -68,7 +70,11 @@ class S3:
         memory_mb: int | None = None,
         settings: Settings | None = None,
     ) -> None:
-        settings = settings or read_settings(Path.cwd(), {}).settings
+        if settings is None:
+            # What checks settings is slow to import, and a flow's file imports this.
+            from flowkit.settings import read_settings
+
+            settings = read_settings(Path.cwd(), {}).settings
         root = find_root(
             s3root=s3root, run=run, bucket=bucket, prefix=prefix, configured=settings.s3_root
         )
