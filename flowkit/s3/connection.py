@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flowkit.errors import UsageError
-from flowkit.s3.credentials import find_options
+from flowkit.s3.credentials import aws_variables, find_options
 from flowkit.s3.errors import S3Error, S3InvalidUrl
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Connection:
         if self._encryption:
             options["server_side_encryption"] = self._encryption
         _check_endpoint(options.get("endpoint"))
-        store = _open(bucket, tuple(sorted(options.items())), self.patience, uploads)
+        given = (bucket, tuple(sorted(options.items())), self.patience, uploads)
+        store = _open(*given, aws_variables())
         self._stores[bucket, uploads] = store
         return store
 
@@ -108,8 +109,13 @@ def _check_endpoint(endpoint: str | None) -> None:
 
 @lru_cache(maxsize=64)
 def _open(
-    bucket: str, options: tuple[tuple[str, str], ...], patience: Patience, uploads: bool
+    bucket: str,
+    options: tuple[tuple[str, str], ...],
+    patience: Patience,
+    uploads: bool,
+    environment: tuple[tuple[str, str], ...],
 ) -> S3Store:
+    """Open a client; in another `environment`, which it reads itself, it is another one."""
     from obstore.exceptions import BaseError
     from obstore.store import S3Store
 

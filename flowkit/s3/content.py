@@ -49,7 +49,7 @@ class ScopeFolder:
                         hint="name a folder that is there as `tmproot`",
                     ) from error
                 self._folder = Path(name).absolute()
-                self._remove = weakref.finalize(self, shutil.rmtree, name, ignore_errors=True)
+                self._remove = weakref.finalize(self, _remove_folder, name, os.getpid())
             file = self._folder / f"{next(self._numbers):06}"
         file.touch()
         return file
@@ -67,6 +67,12 @@ class ScopeFolder:
         self.ended.set()
         if self._remove is not None:
             self._remove()
+
+
+def _remove_folder(name: str, process: int) -> None:
+    # A forked child that ends leaves its parent's files alone.
+    if os.getpid() == process:
+        shutil.rmtree(name, ignore_errors=True)
 
 
 class MemoryContent:

@@ -19,6 +19,11 @@ _ELSEWHERE = ("AWS_ACCESS_KEY_ID", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_SKIP_SIGN
 """With one of these, no profile is needed."""
 
 
+def aws_variables() -> tuple[tuple[str, str], ...]:
+    """Return all that AWS's clients read in the environment, by which clients differ."""
+    return tuple(sorted(one for one in os.environ.items() if one[0].startswith("AWS_")))
+
+
 def find_options(endpoint: str | None) -> Mapping[str, str]:
     """Return options for the client, beside what it finds in the environment itself.
 

@@ -93,6 +93,16 @@ def test_a_profile_opens_a_bucket(
         assert s3.get("key").text == "x"
 
 
+def test_keys_that_changed_in_the_environment_are_taken(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with S3(s3root=f"s3://{bucket}") as s3:
+        s3.put("key", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with S3(s3root=f"s3://{bucket}") as s3, pytest.raises(S3AccessDenied):
+        s3.get("key")
+
+
 def test_missing_credentials_are_told(
     server: S3Server, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

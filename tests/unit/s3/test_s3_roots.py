@@ -210,6 +210,33 @@ def test_a_forked_process_gets_an_error_instead_of_hanging(
     assert done.stdout == "42\n", done.stderr
 
 
+CHILD_ENDS = """\
+import os, sys
+from flowkit import S3
+with S3(s3root="s3://BUCKET", memory_mb=0) as s3:
+    s3.put("key", "x")
+    found = s3.get("key")
+    child = os.fork()
+    if child == 0:
+        sys.exit()
+    os.waitpid(child, 0)
+    print(found.text)
+"""
+
+
+def test_a_forked_process_leaves_the_files_of_its_parent(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(flowkit.__file__).parents[1]))
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD_ENDS.replace("BUCKET", bucket)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "x\n", done.stderr
+
+
 def test_a_missing_temporary_folder_is_told(bucket: str, tmp_path: Path) -> None:
     with S3(s3root=f"s3://{bucket}", tmproot=tmp_path / "missing") as s3:
         s3.put("key", "x")
