@@ -127,7 +127,7 @@ def _open(
             bucket,
             client_options={
                 "allow_http": True,
-                "connect_timeout": min(_CONNECT_WITHIN, timeout),
+                "connect_timeout": _CONNECT_WITHIN,
                 # This clock starts anew with every byte: a large object may take its time.
                 "read_timeout": longest if uploads else timeout,
                 "timeout": longest,

@@ -199,6 +199,13 @@ def test_refused_credentials_are_told_from_missing_ones(
                 call()
 
 
+@pytest.mark.parametrize("key", ["latest/meta-data/x", "PermanentRedirect", "body error"])
+def test_a_key_is_not_taken_for_the_words_of_an_error(s3: S3, key: str) -> None:
+    with pytest.raises(S3NotFound) as caught:
+        s3.get(key)
+    assert caught.value.key == f"base/{key}"
+
+
 def test_a_bucket_in_another_region_is_told(
     open_shaky: Callable[..., S3], proxy: FaultyProxy
 ) -> None:
@@ -220,10 +227,15 @@ def test_an_answer_that_nobody_knows_is_told_with_its_code(
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["http://127.0.0.1:1", "http://no-such-host.invalid", "https://127.0.0.1:1"]
+    ("endpoint", "why"),
+    [
+        ("http://127.0.0.1:1", "nothing accepts connections there"),
+        ("https://127.0.0.1:1", "nothing accepts connections there"),
+        ("http://no-such-host.invalid", "its name is not known"),
+    ],
 )
 def test_an_endpoint_that_does_not_answer_is_told(
-    bucket: str, monkeypatch: pytest.MonkeyPatch, endpoint: str
+    bucket: str, monkeypatch: pytest.MonkeyPatch, endpoint: str, why: str
 ) -> None:
     monkeypatch.setenv("FLOWKIT_S3_ENDPOINT", endpoint)
     monkeypatch.setenv("FLOWKIT_S3_RETRIES", "1")
@@ -231,4 +243,5 @@ def test_an_endpoint_that_does_not_answer_is_told(
         for call in (lambda: s3.get("key"), s3.list_recursive, lambda: s3.put("key", b"")):
             with pytest.raises(S3Unavailable) as caught:
                 call()
-            assert endpoint.split("//")[1] in caught.value.message
+            assert endpoint in caught.value.message
+            assert why in caught.value.message
