@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <span>
 #include <vector>
 
@@ -14,6 +13,9 @@
 #include <csignal>
 #endif
 
+#include "arrow.hpp"
+#include "bindings.hpp"
+#include "errors.hpp"
 #include "flowkit/chunking.hpp"
 
 namespace nb = nanobind;
@@ -23,29 +25,6 @@ namespace {
 
 /// A buffer below this size is cut in less than a millisecond: not worth giving up the GIL.
 constexpr std::size_t worth_releasing_gil = std::size_t{1} << 20U;
-
-[[noreturn]] void raise(const char* error_name, const nb::object& message, const char* hint) {
-  const nb::object type = nb::module_::import_("flowkit.errors").attr(error_name);
-  const nb::object error = hint == nullptr ? type(message) : type(message, "hint"_a = hint);
-  PyErr_SetObject(type.ptr(), error.ptr());
-  throw nb::python_error();
-}
-
-/// Raises the error that a Status stands for: the one place that maps codes to errors.
-void raise_unless_ok(const flowkit::Status& status, const char* hint) {
-  const nb::str message(status.message().data(), status.message().size());
-  switch (status.code()) {
-    case flowkit::Status::Code::ok:
-      return;
-    case flowkit::Status::Code::invalid_data:
-      raise("UsageError", message, hint);
-    case flowkit::Status::Code::out_of_memory:
-      throw std::bad_alloc();
-    case flowkit::Status::Code::bug:
-      break;
-  }
-  raise("FlowkitBug", message, nullptr);
-}
 
 /// Holds the bytes of an object that exports a C-contiguous buffer; the exporter cannot move or
 /// resize them meanwhile.
@@ -109,4 +88,6 @@ NB_MODULE(_native, module) {
   module.def("chunk_boundaries", &chunk_boundaries, "buffer"_a, "min_size"_a, "average_size"_a,
              "max_size"_a);
   module.def("die_with_parent", &die_with_parent);
+  define_array(module);
+  bind_transforms(module);
 }

@@ -1,8 +1,4 @@
-"""The typed front of the compiled core: buffers in, plain values out.
-
-The core (`native/`) has no dependency but the C++ standard library; this module is all of it that
-Python code sees.
-"""
+"""Content-defined chunking: a buffer in, plain numbers out."""
 
 from __future__ import annotations
 
@@ -13,8 +9,6 @@ from flowkit import _native
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
-
-__all__ = ["chunk_boundaries", "die_with_parent"]
 
 
 def chunk_boundaries(
@@ -48,16 +42,3 @@ def chunk_boundaries(
     cuts = array("q")
     cuts.frombytes(_native.chunk_boundaries(buffer, min_size, average_size, max_size))
     return cuts
-
-
-def die_with_parent() -> None:
-    """Have the kernel kill this process when the thread that started it ends.
-
-    Holds for this process only, not for its children, and ends with an exec of a setuid program.
-    A parent that has died already is not noticed: compare `os.getppid()` afterwards. Does nothing
-    where the system is not Linux.
-
-    Raises:
-        OSError: the kernel refused.
-    """
-    _native.die_with_parent()

@@ -1,0 +1,49 @@
+"""The typed front of the compiled core: buffers and Arrow data in, the same out.
+
+The core (`native/`) has no dependency but the C++ standard library; this room is all of it that
+Python code sees. `chunking`: content-defined chunks. `transforms`: Iceberg's partition transforms.
+`partition`: rows sorted by their partition. `process`: what the kernel does for a process.
+
+Columns come from anything that speaks the Arrow PyCapsule protocol (pyarrow, Polars, pandas,
+DuckDB, another result of this room), in one array or in many, without a copy. Results are an
+`Array`, which speaks it too: `pyarrow.array(result)`. The GIL is released meanwhile.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowkit.lazy import loads
+
+if TYPE_CHECKING:
+    from flowkit.native.arrow import Array, ArrowColumn, ArrowStream
+    from flowkit.native.chunking import chunk_boundaries
+    from flowkit.native.partition import partition_permutation
+    from flowkit.native.process import die_with_parent
+    from flowkit.native.transforms import bucket, day, hour, month, truncate, year
+
+__all__ = [
+    "Array",
+    "ArrowColumn",
+    "ArrowStream",
+    "bucket",
+    "chunk_boundaries",
+    "day",
+    "die_with_parent",
+    "hour",
+    "month",
+    "partition_permutation",
+    "truncate",
+    "year",
+]
+
+__getattr__ = loads(
+    "flowkit.native",
+    {
+        "flowkit.native.arrow": "Array ArrowColumn ArrowStream",
+        "flowkit.native.chunking": "chunk_boundaries",
+        "flowkit.native.partition": "partition_permutation",
+        "flowkit.native.process": "die_with_parent",
+        "flowkit.native.transforms": "bucket day hour month truncate year",
+    },
+)

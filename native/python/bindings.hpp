@@ -1,0 +1,6 @@
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+// Each adds the functions of one file to the module.
+void bind_transforms(nanobind::module_& module);
