@@ -2,7 +2,8 @@
 
 The core (`native/`) has no dependency but the C++ standard library; this room is all of it that
 Python code sees. `chunking`: content-defined chunks. `transforms`: Iceberg's partition transforms.
-`partition`: rows sorted by their partition. `process`: what the kernel does for a process.
+`partition`: rows sorted by their partition. `manifest`: Iceberg's metadata in Avro. `process`: what
+the kernel does for a process.
 
 Columns come from anything that speaks the Arrow PyCapsule protocol (pyarrow, Polars, pandas,
 DuckDB, another result of this room), in one array or in many, without a copy. Results are an
@@ -18,6 +19,7 @@ from flowkit.lazy import loads
 if TYPE_CHECKING:
     from flowkit.native.arrow import Array, ArrowColumn, ArrowStream
     from flowkit.native.chunking import chunk_boundaries
+    from flowkit.native.manifest import read_manifest, read_manifest_list
     from flowkit.native.partition import partition_permutation
     from flowkit.native.process import die_with_parent
     from flowkit.native.transforms import bucket, day, hour, month, truncate, year
@@ -33,6 +35,8 @@ __all__ = [
     "hour",
     "month",
     "partition_permutation",
+    "read_manifest",
+    "read_manifest_list",
     "truncate",
     "year",
 ]
@@ -42,6 +46,7 @@ __getattr__ = loads(
     {
         "flowkit.native.arrow": "Array ArrowColumn ArrowStream",
         "flowkit.native.chunking": "chunk_boundaries",
+        "flowkit.native.manifest": "read_manifest read_manifest_list",
         "flowkit.native.partition": "partition_permutation",
         "flowkit.native.process": "die_with_parent",
         "flowkit.native.transforms": "bucket day hour month truncate year",

@@ -15,6 +15,7 @@
 
 #include "arrow.hpp"
 #include "bindings.hpp"
+#include "bytes.hpp"
 #include "errors.hpp"
 #include "flowkit/chunking.hpp"
 
@@ -25,35 +26,6 @@ namespace {
 
 /// A buffer below this size is cut in less than a millisecond: not worth giving up the GIL.
 constexpr std::size_t worth_releasing_gil = std::size_t{1} << 20U;
-
-/// Holds the bytes of an object that exports a C-contiguous buffer; the exporter cannot move or
-/// resize them meanwhile.
-class Bytes {
- public:
-  explicit Bytes(nb::handle exporter) {
-    if (PyObject_GetBuffer(exporter.ptr(), &view_, PyBUF_SIMPLE) == 0) {
-      return;
-    }
-    // NumPy raises ValueError where the protocol asks for BufferError.
-    if (PyErr_ExceptionMatches(PyExc_BufferError) == 0 &&
-        PyErr_ExceptionMatches(PyExc_ValueError) == 0) {
-      throw nb::python_error();
-    }
-    PyErr_Clear();
-    raise("UsageError", nb::str("the buffer is not C-contiguous"),
-          "copy it first, for example with `bytes(buffer)`");
-  }
-  Bytes(const Bytes&) = delete;
-  Bytes& operator=(const Bytes&) = delete;
-  ~Bytes() { PyBuffer_Release(&view_); }
-
-  [[nodiscard]] std::span<const std::byte> span() const noexcept {
-    return {static_cast<const std::byte*>(view_.buf), static_cast<std::size_t>(view_.len)};
-  }
-
- private:
-  Py_buffer view_{};
-};
 
 nb::bytes chunk_boundaries(nb::handle buffer, std::int64_t min_size, std::int64_t average_size,
                            std::int64_t max_size) {
@@ -90,4 +62,5 @@ NB_MODULE(_native, module) {
   module.def("die_with_parent", &die_with_parent);
   define_array(module);
   bind_transforms(module);
+  bind_manifest(module);
 }
