@@ -22,3 +22,25 @@ def hour(values: ArrowColumn, threads: int) -> Array: ...
 def partition_permutation(codes: ArrowColumn, count: int, threads: int) -> tuple[Array, Array]: ...
 def read_manifest(file: Buffer, columns: tuple[str, ...]) -> Array: ...
 def read_manifest_list(file: Buffer, columns: tuple[str, ...]) -> Array: ...
+def jaro(
+    left: ArrowColumn,
+    right: ArrowColumn,
+    left_index: ArrowColumn,
+    right_index: ArrowColumn,
+    threads: int,
+) -> Array: ...
+def jaro_winkler(
+    left: ArrowColumn,
+    right: ArrowColumn,
+    left_index: ArrowColumn,
+    right_index: ArrowColumn,
+    threads: int,
+) -> Array: ...
+def levenshtein(
+    left: ArrowColumn,
+    right: ArrowColumn,
+    left_index: ArrowColumn,
+    right_index: ArrowColumn,
+    normalised: bool,
+    threads: int,
+) -> Array: ...

@@ -2,8 +2,8 @@
 
 The core (`native/`) has no dependency but the C++ standard library; this room is all of it that
 Python code sees. `chunking`: content-defined chunks. `transforms`: Iceberg's partition transforms.
-`partition`: rows sorted by their partition. `manifest`: Iceberg's metadata in Avro. `process`: what
-the kernel does for a process.
+`partition`: rows sorted by their partition. `manifest`: Iceberg's metadata in Avro.
+`similarity`: how alike pairs of strings are. `process`: what the kernel does for a process.
 
 Columns come from anything that speaks the Arrow PyCapsule protocol (pyarrow, Polars, pandas,
 DuckDB, another result of this room), in one array or in many, without a copy. Results are an
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from flowkit.native.manifest import read_manifest, read_manifest_list
     from flowkit.native.partition import partition_permutation
     from flowkit.native.process import die_with_parent
+    from flowkit.native.similarity import jaro, jaro_winkler, levenshtein
     from flowkit.native.transforms import bucket, day, hour, month, truncate, year
 
 __all__ = [
@@ -33,6 +34,9 @@ __all__ = [
     "day",
     "die_with_parent",
     "hour",
+    "jaro",
+    "jaro_winkler",
+    "levenshtein",
     "month",
     "partition_permutation",
     "read_manifest",
@@ -49,6 +53,7 @@ __getattr__ = loads(
         "flowkit.native.manifest": "read_manifest read_manifest_list",
         "flowkit.native.partition": "partition_permutation",
         "flowkit.native.process": "die_with_parent",
+        "flowkit.native.similarity": "jaro jaro_winkler levenshtein",
         "flowkit.native.transforms": "bucket day hour month truncate year",
     },
 )

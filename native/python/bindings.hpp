@@ -5,3 +5,4 @@
 // Each adds the functions of one file to the module.
 void bind_transforms(nanobind::module_& module);
 void bind_manifest(nanobind::module_& module);
+void bind_similarity(nanobind::module_& module);

@@ -63,4 +63,5 @@ NB_MODULE(_native, module) {
   define_array(module);
   bind_transforms(module);
   bind_manifest(module);
+  bind_similarity(module);
 }

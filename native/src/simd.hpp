@@ -2,6 +2,14 @@
 
 #include <cstdint>
 
+// A kernel for pairs is compiled twice, with and without AVX2. What it consists of is always
+// inlined, so that it takes the instructions of the function that it ends up in.
+#define FLOWKIT_INLINE [[gnu::always_inline]] inline
+#define FLOWKIT_INLINE_LAMBDA __attribute__((always_inline))
+#if defined(__x86_64__)
+#define FLOWKIT_AVX2 [[gnu::target("avx2,bmi,bmi2,popcnt")]]
+#endif
+
 namespace flowkit {
 
 /// Instructions that a kernel may use beyond those that every processor of the kind has.
@@ -10,11 +18,13 @@ enum class Simd : std::uint8_t { none, avx2, avx512 };
 /// Returns the best that this processor has.
 inline Simd best_simd() noexcept {
 #if defined(__x86_64__)
+  __builtin_cpu_init();
   if (__builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512dq") != 0 &&
       __builtin_cpu_supports("avx512vl") != 0) {
     return Simd::avx512;
   }
-  if (__builtin_cpu_supports("avx2") != 0) {
+  if (__builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("bmi") != 0 &&
+      __builtin_cpu_supports("bmi2") != 0 && __builtin_cpu_supports("popcnt") != 0) {
     return Simd::avx2;
   }
 #endif

@@ -1,0 +1,107 @@
+#include "jaro.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "column.hpp"
+#include "flowkit/similarity.hpp"
+#include "guarded.hpp"
+#include "text_pairs.hpp"
+
+namespace flowkit {
+namespace {
+
+class Jaro {
+ public:
+  Jaro(const Texts& left, const Texts& right) noexcept : left_(left), right_(right) {}
+
+  template <Simd simd>
+  FLOWKIT_INLINE double score(std::size_t left, std::size_t right) {
+    return compare<simd>(left_[left], right_[right]);
+  }
+
+ protected:
+  template <Simd simd>
+  FLOWKIT_INLINE double compare(const Text& left, const Text& right) {
+    const bool is_short = std::max(left.size, right.size) <= longest_short;
+    const bool is_empty = std::min(left.size, right.size) == 0;
+    if (!is_short || is_empty || !left.is_ascii || !right.is_ascii) [[unlikely]] {
+      return is_empty ? static_cast<double>(left.size == right.size) : compare_any(left, right);
+    }
+    const char* from = left.narrow();
+    const char* with = right.narrow();
+    return with_masks<simd>(from, left.size, [&](const auto& masks) FLOWKIT_INLINE_LAMBDA {
+      return jaro_short<simd>(masks, from, left.size, with, right.size);
+    });
+  }
+
+  const Texts& left_;
+  const Texts& right_;
+
+ private:
+  double compare_any(const Text& left, const Text& right) {
+    const auto from = widened_.left(left);
+    const auto with = widened_.right(right);
+    if (std::max(left.size, right.size) <= longest_short) {
+      return jaro_short<Simd::none>(WideMasks(from.data(), left.size), from.data(), left.size,
+                                    with.data(), right.size);
+    }
+    return jaro_long(from, with, scratch_);
+  }
+
+  Widened widened_;
+  JaroScratch scratch_;
+};
+
+class JaroWinkler : public Jaro {
+ public:
+  using Jaro::Jaro;
+
+  template <Simd simd>
+  FLOWKIT_INLINE double score(std::size_t left, std::size_t right) {
+    constexpr double least = 0.7;
+    constexpr double weight = 0.1;
+    const Text& from = left_[left];
+    const Text& with = right_[right];
+    const double similarity = compare<simd>(from, with);
+    if (similarity <= least) {
+      return similarity;
+    }
+    return similarity + weight * prefix(from, with) * (1.0 - similarity);
+  }
+
+ private:
+  static double prefix(const Text& left, const Text& right) noexcept {
+    const std::int32_t most = std::min({left.size, right.size, 4});
+    std::int32_t size = 0;
+    while (size < most && at(left, size) == at(right, size)) {
+      ++size;
+    }
+    return size;
+  }
+
+  static char32_t at(const Text& text, std::int32_t place) noexcept {
+    return text.is_ascii ? static_cast<char32_t>(text.narrow()[place]) : text.wide()[place];
+  }
+};
+
+template <typename Scorer>
+Status score(const Pairs& pairs, int threads, Array& out) noexcept {
+  return guarded([&]() -> Status {
+    const Texts left(Column(pairs.left, "left"));
+    const Texts right(Column(pairs.right, "right"));
+    return score_pairs<double, Scorer>(pairs, left, right, "g", threads, out);
+  });
+}
+
+}  // namespace
+
+Status jaro(const Pairs& pairs, int threads, Array& out) noexcept {
+  return score<Jaro>(pairs, threads, out);
+}
+
+Status jaro_winkler(const Pairs& pairs, int threads, Array& out) noexcept {
+  return score<JaroWinkler>(pairs, threads, out);
+}
+
+}  // namespace flowkit

@@ -1,0 +1,180 @@
+"""The core's similarities of pairs against rapidfuzz."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rapidfuzz.distance import Jaro, JaroWinkler, Levenshtein
+
+from flowkit import native
+from flowkit.errors import UsageError
+
+MakeColumn = Callable[[Sequence[object], pa.DataType], Any]
+Kernel = Callable[..., native.Array]
+
+
+def similarity_of_edits(*columns: Any, threads: int = 1) -> native.Array:
+    return native.levenshtein(*columns, normalised=True, threads=threads)
+
+
+KERNELS: dict[str, tuple[Kernel, Callable[[str, str], float]]] = {
+    "jaro": (native.jaro, Jaro.similarity),
+    "jaro_winkler": (native.jaro_winkler, JaroWinkler.similarity),
+    "levenshtein": (native.levenshtein, Levenshtein.distance),
+    "levenshtein, normalised": (similarity_of_edits, Levenshtein.normalized_similarity),
+}
+TYPES = {
+    "jaro": pa.float64(),
+    "jaro_winkler": pa.float64(),
+    "levenshtein": pa.int32(),
+    "levenshtein, normalised": pa.float64(),
+}
+
+# Few letters, so that strings have much in common; lengths about those of registers and words.
+lengths = st.sampled_from(
+    [0, 1, 2, 7, 8, 15, 16, 17, 24, 25, 31, 32, 33, 63, 64, 65, 128, 129, 200]
+)
+
+
+def strings(letters: str) -> st.SearchStrategy[str]:
+    letter = st.sampled_from(letters)
+    exact = lengths.flatmap(lambda size: st.text(letter, min_size=size, max_size=size))
+    return st.text(letter, max_size=20) | exact
+
+
+texts = strings("ab") | strings("abcdefgh ") | strings("aäb€😀") | st.text(max_size=30)
+
+
+def edited(text: str, seed: int) -> str:
+    """Change a string a little: most pairs of a block are nearly alike."""
+    source = random.Random(seed)
+    letters = list(text)
+    for _ in range(source.randrange(1, 4)):
+        at = source.randrange(len(letters) + 1)
+        match source.randrange(3):
+            case 0:
+                letters.insert(at, source.choice("abä"))
+            case 1:
+                letters[at : at + 1] = []
+            case _:
+                letters[at : at + 2] = reversed(letters[at : at + 2])
+    return "".join(letters)
+
+
+pairs = st.tuples(texts, texts) | st.builds(
+    lambda text, seed: (text, edited(text, seed)), texts, st.integers(0, 2**32)
+)
+
+
+def scored(kernel: Kernel, left: Sequence[Any], right: Sequence[Any], threads: int = 1) -> pa.Array:
+    rows = pa.array(range(len(left)), pa.int64())
+    result = pa.array(
+        kernel(
+            pa.array(left, pa.string()), pa.array(right, pa.string()), rows, rows, threads=threads
+        )
+    )
+    result.validate(full=True)
+    return result
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@given(drawn=st.lists(pairs, min_size=1, max_size=12))
+@settings(max_examples=300)
+def test_scores_are_those_of_rapidfuzz(name: str, drawn: list[tuple[str, str]]) -> None:
+    kernel, oracle = KERNELS[name]
+    left, right = zip(*drawn, strict=True)
+    found = scored(kernel, left, right)
+    assert found.type == TYPES[name]
+    assert found.to_pylist() == pytest.approx([oracle(*pair) for pair in drawn], abs=1e-9)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("letters", ["ab", "abcdefghijklmnopqrstuvwxyz", "abcdeäöüß"])
+def test_many_pairs_of_every_length_are_scored_as_by_rapidfuzz(name: str, letters: str) -> None:
+    kernel, oracle = KERNELS[name]
+    source = random.Random(letters)
+    left = ["".join(source.choices(letters, k=source.randrange(90))) for _ in range(6000)]
+    right = [
+        edited(text, at) if at % 2 else "".join(source.choices(letters, k=source.randrange(90)))
+        for at, text in enumerate(left)
+    ]
+    expected = [oracle(*pair) for pair in zip(left, right, strict=True)]
+    found = scored(kernel, left, right)
+    assert found.to_pylist() == pytest.approx(expected, abs=1e-9)
+    assert scored(kernel, left, right, threads=3).equals(found)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_long_texts_are_scored_as_by_rapidfuzz(name: str) -> None:
+    kernel, oracle = KERNELS[name]
+    source = random.Random(5)
+    long = ["".join(source.choices("abcdé", k=size)) for size in (1000, 3001, 64 * 40)]
+    left = [*long, long[0], "a"]
+    right = [edited(long[0], 1), edited(long[1], 2), long[0], "", long[2]]
+    expected = [oracle(*pair) for pair in zip(left, right, strict=True)]
+    assert scored(kernel, left, right).to_pylist() == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+@pytest.mark.parametrize("index", [pa.int32(), pa.uint8(), pa.int64()], ids=str)
+def test_columns_and_indices_of_any_layout_are_taken(
+    name: str, column: MakeColumn, kind: pa.DataType, index: pa.DataType
+) -> None:
+    kernel, oracle = KERNELS[name]
+    left = ["anna", None, "hannah", "", "änne"] * 3
+    right = ["hanna", "anne", "a" * 30]
+    left_rows = [at % len(left) for at in range(100)]
+    right_rows = [at * 7 % len(right) for at in range(100)]
+    result = kernel(
+        column(left, kind), column(right, kind), column(left_rows, index), column(right_rows, index)
+    )
+    found = pa.array(result)
+    found.validate(full=True)
+    for score, at, other in zip(found.to_pylist(), left_rows, right_rows, strict=True):
+        text = left[at]
+        assert score == (None if text is None else pytest.approx(oracle(text, right[other])))
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_no_pairs_give_an_empty_array(name: str) -> None:
+    assert len(scored(KERNELS[name][0], [], [])) == 0
+
+
+TEXTS = pa.array(["a", "b"])
+ROWS = pa.array([0, 1])
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        (pa.array([1, 2]), TEXTS, ROWS, ROWS),
+        (TEXTS, pa.array([b"a"]), ROWS, ROWS),
+        (TEXTS, TEXTS, pa.array([0, 2]), ROWS),
+        (TEXTS, TEXTS, ROWS, pa.array([0, -1])),
+        (TEXTS, TEXTS, ROWS, pa.array([0, 2**63], pa.uint64())),
+        (TEXTS, TEXTS, ROWS, pa.array([0])),
+        (TEXTS, TEXTS, ROWS, pa.array([0, None])),
+        (TEXTS, TEXTS, ROWS, pa.array([0.0, 1.0])),
+        (TEXTS, pa.array([], pa.string()), ROWS, ROWS),
+        (pa.array([b"a", b"\xff"]).view(pa.string()), TEXTS, ROWS, ROWS),
+        (TEXTS, TEXTS, ROWS, [0, 1]),
+    ],
+    ids=range(11),
+)
+@pytest.mark.parametrize("name", KERNELS)
+def test_what_makes_no_pairs_of_strings_is_refused(name: str, columns: Any) -> None:
+    with pytest.raises(UsageError):
+        KERNELS[name][0](*columns)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10**6])
+def test_a_number_of_threads_that_cannot_be_is_refused(threads: int) -> None:
+    with pytest.raises(UsageError):
+        native.jaro(TEXTS, TEXTS, ROWS, ROWS, threads=threads)
