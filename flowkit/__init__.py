@@ -68,6 +68,7 @@ if TYPE_CHECKING:
         step,
         timeout,
     )
+    from flowkit.table import DataFrame, Table
 
 __version__ = "0.1.0"
 
@@ -77,6 +78,7 @@ __all__ = [
     "CaughtFailure",
     "Corrupt",
     "DataArtifact",
+    "DataFrame",
     "EnvironmentFailed",
     "ExecutorError",
     "Flow",
@@ -105,6 +107,7 @@ __all__ = [
     "StepTimedOut",
     "StoreError",
     "StoreTooNew",
+    "Table",
     "Task",
     "UnhandledInMergeArtifactsException",
     "UsageError",
@@ -139,6 +142,7 @@ _ROOMS = {
         "UnhandledInMergeArtifactsException catch concurrency current environment "
         "resources retry step timeout"
     ),
+    "flowkit.table": "DataFrame Table",
 }
 __getattr__ = loads("flowkit", _ROOMS)
 

@@ -14,12 +14,17 @@ import flowkit
 HEAVY = {
     "click",
     "cloudpickle",
+    "duckdb",
     "networkx",
     "numpy",
+    "obstore",
     "pandas",
+    "polars",
     "pyarrow",
     "pydantic",
+    "pyiceberg",
     "rich",
+    "sqlalchemy",
     "sqlite3",
 }
 
@@ -54,7 +59,18 @@ def test_public_names_are_sorted_and_unique() -> None:
     assert list(flowkit.__all__) == sorted(set(flowkit.__all__))
 
 
-ROOMS = ["client", "executor", "flow", "graph", "metadata", "plan", "runner", "store", "worker"]
+ROOMS = [
+    "client",
+    "executor",
+    "flow",
+    "graph",
+    "metadata",
+    "plan",
+    "runner",
+    "store",
+    "table",
+    "worker",
+]
 
 
 @pytest.mark.parametrize("room", ROOMS)
