@@ -175,4 +175,4 @@ def _joined(parts: Sequence[FilePart]) -> list[FilePart]:
 
 def _frozen(value: Any) -> Any:
     """Return what JSON made lists of as tuples."""
-    return tuple(map(_frozen, value)) if isinstance(value, list) else value
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
