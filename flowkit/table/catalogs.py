@@ -142,9 +142,11 @@ def _load(name: str, properties: Mapping[str, str]) -> Catalog:
 
 
 def _extra(properties: Mapping[str, str]) -> str:
-    kind = properties.get("type", "")
-    extra = {"sql": "sql-postgres"}.get(kind, kind or "hive")
-    return f"install its client: `pip install 'pyiceberg[{extra}]'`"
+    kind = properties.get("type", "").lower()
+    if not kind and properties.get("uri", "").startswith("thrift"):
+        kind = "hive"
+    package = f"flowkit[{kind}]" if kind in ("hive", "glue") else f"pyiceberg[{kind}]"
+    return f"install its client: `pip install '{package}'`"
 
 
 @contextmanager
