@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,12 +77,22 @@ def open_parquet(source: Any, *, streaming: bool = False) -> ParquetFile:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some rows of those that row groups have together: where they begin, and how many."""
+
+    start: int
+    rows: int
+
+
 def decode(
     file: ParquetFile,
     groups: Sequence[int],
     columns: Sequence[str],
+    window: Window,
     *,
     path: str | None = None,
+    plain: frozenset[str] = frozenset(),
 ) -> pyarrow.Table:
     """Decode columns of row groups.
 
@@ -89,22 +100,26 @@ def decode(
         file: the open file.
         groups: numbers of row groups, rising.
         columns: names of top-level columns, in the order that they shall have.
+        window: which rows of the groups.
         path: where the file is on this machine, to let Polars read what it can.
+        plain: the columns that it can.
 
     Raises:
         OSError: the file is damaged, or cannot be read.
     """
     import pyarrow
 
-    by_polars = [name for name in columns if path is not None and _is_plain(file, name)]
-    by_pyarrow = [name for name in columns if name not in set(by_polars)]
+    by_polars = [name for name in columns if path is not None and name in plain]
+    by_pyarrow = [name for name in columns if path is None or name not in plain]
     found: dict[str, pyarrow.ChunkedArray] = {}
     if by_polars:
         assert path is not None
-        table = _by_polars(path, _runs(file, groups), by_polars)
+        # Polars skips the pages before and behind a range of rows.
+        table = _by_polars(path, _within(_runs(file, groups), window), by_polars)
         found.update(zip(by_polars, table.columns, strict=True))
     if by_pyarrow:
         table = file.read_row_groups(list(groups), columns=by_pyarrow, use_threads=False)
+        table = table.slice(window.start, window.rows)
         found.update((name, table.column(name)) for name in by_pyarrow)
     return pyarrow.table([found[name] for name in columns], names=list(columns))
 
@@ -145,6 +160,19 @@ def _runs(file: ParquetFile, groups: Sequence[int]) -> list[tuple[int, int]]:
     return runs
 
 
+def _within(runs: Sequence[tuple[int, int]], window: Window) -> list[tuple[int, int]]:
+    """Cut ranges of rows to a window over all of them."""
+    cut: list[tuple[int, int]] = []
+    before = 0
+    for start, rows in runs:
+        first = max(window.start - before, 0)
+        last = min(window.start + window.rows - before, rows)
+        if first < last:
+            cut.append((start + first, last - first))
+        before += rows
+    return cut
+
+
 def _by_polars(path: str, runs: Sequence[tuple[int, int]], columns: Sequence[str]) -> pyarrow.Table:
     import polars
     import pyarrow
@@ -162,11 +190,14 @@ def _by_polars(path: str, runs: Sequence[tuple[int, int]], columns: Sequence[str
     return pyarrow.concat_tables(tables)
 
 
-def _is_plain(file: ParquetFile, name: str) -> bool:
-    """Say whether both decoders give the same values for a column."""
+def plain_columns(schema: pyarrow.Schema) -> frozenset[str]:
+    """Return the names of a file's columns of types that both decoders read alike."""
+    return frozenset(field.name for field in schema if _is_plain(field.type))
+
+
+def _is_plain(kind: pyarrow.DataType) -> bool:
     import pyarrow
 
-    kind = file.schema_arrow.field(name).type
     types = pyarrow.types
     return bool(
         types.is_integer(kind)

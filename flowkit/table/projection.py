@@ -7,7 +7,6 @@ or widened, in structs and lists too. A field's number never changes, and so fin
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.conditions import scalar_of
@@ -23,17 +22,18 @@ class Unlike(Exception):
     """A file's column cannot be read as the table's; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
 class Projection:
-    """How the columns of one file become those of the table.
+    """How the columns of files of one schema become those of the table."""
 
-    `target` and `file` are schemas whose fields carry their numbers. `constants` are values, by
-    the numbers of fields, of columns that the file does not have.
-    """
+    def __init__(
+        self, target: pyarrow.Schema, file: pyarrow.Schema, constants: Mapping[int, Any]
+    ) -> None:
+        """Take the schemas, whose fields carry their numbers.
 
-    target: pyarrow.Schema
-    file: pyarrow.Schema
-    constants: Mapping[int, Any]
+        `constants` are values, by the numbers of fields, of columns that files do not have.
+        """
+        self.target, self.constants = target, constants
+        self._there = _by_number(file)
 
     def source(self, field: pyarrow.Field) -> str | None:
         """Return the file's name for a field of the table, or None if it does not have it."""
@@ -65,7 +65,7 @@ class Projection:
         return pyarrow.chunked_array(adapted, kind)
 
     def _find(self, field: pyarrow.Field) -> pyarrow.Field | None:
-        return _by_number(self.file).get(number_of(field))
+        return self._there.get(number_of(field))
 
 
 def number_of(field: pyarrow.Field) -> int | None:

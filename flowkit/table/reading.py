@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.conditions import fields_of
-from flowkit.table.decoding import open_parquet, wants_polars
+from flowkit.table.decoding import open_parquet, plain_columns, wants_polars
 from flowkit.table.deletes import Deletes
 from flowkit.table.errors import DataFileDamaged, DataFileUnlike, UnknownColumn
 from flowkit.table.files import Files, local_path
@@ -34,6 +35,16 @@ _AHEAD: Final = 2
 """Parts that are decoded for each one that is."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How files of one schema, with the same values fixed by their partition, are read."""
+
+    schema: pyarrow.Schema
+    known: tuple[tuple[int, Any], ...]
+    projection: Projection
+    plain: frozenset[str]
+
+
 class ShardReader:
     """Reads the rows of one shard. Threads may share one."""
 
@@ -46,6 +57,7 @@ class ShardReader:
         self._shard, self._files = shard, files
         self._deletes = Deletes(files)
         self._target = shard.arrow_schema()
+        self._layout: _Layout | None = None
         self._wanted = self._positions(columns)
         self._filtered = self._covering(fields_of(shard.condition))
 
@@ -149,6 +161,24 @@ class ShardReader:
         with self._opened(part) as opened:
             return opened.count()
 
+    def _layout_of(self, schema: pyarrow.Schema, part: FilePart) -> _Layout:
+        """Return how files of a schema are read; most files of a table are alike."""
+        last = self._layout
+        if (
+            last is not None
+            and last.known == part.known
+            and last.schema.equals(schema, check_metadata=True)
+        ):
+            return last
+        file = schema
+        if not has_numbers(file):
+            file = numbered(file, dict(self._shard.names))
+        constants = {**dict(self._shard.defaults), **dict(part.known)}
+        projection = Projection(self._target, file, constants)
+        made = _Layout(schema, part.known, projection, plain_columns(schema))
+        self._layout = made
+        return made
+
     @contextmanager
     def _opened(self, part: FilePart, *, streaming: bool = False) -> Iterator[OpenPart]:
         import pyarrow
@@ -157,17 +187,13 @@ class ShardReader:
             try:
                 source = self._files.open(part.path)
                 file = closing.enter_context(open_parquet(source, streaming=streaming))
-                schema = file.schema_arrow
-                if not has_numbers(schema):
-                    schema = numbered(schema, dict(self._shard.names))
-                constants = {**dict(self._shard.defaults), **dict(part.known)}
-                projection = Projection(self._target, schema, constants)
+                layout = self._layout_of(file.schema_arrow, part)
                 condition = None if part.all_pass else self._shard.condition
                 by_polars = not streaming and wants_polars(self._shard.size_bytes)
                 yield OpenPart(
                     file=file,
-                    projection=projection,
-                    groups=groups_of(file, part, condition, projection),
+                    projection=layout.projection,
+                    groups=groups_of(file, part, condition, layout.projection),
                     wanted=self._wanted,
                     filtered=self._filtered if condition is not None else (),
                     condition=condition,
@@ -175,6 +201,7 @@ class ShardReader:
                     if part.deletes
                     else None,
                     path=local_path(part.path) if by_polars else None,
+                    plain=layout.plain,
                 )
             except Unlike as error:
                 raise DataFileUnlike(

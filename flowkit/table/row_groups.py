@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowkit.errors import FlowkitBug
-from flowkit.table.conditions import Bounds, Condition, mask_of, may_match
-from flowkit.table.decoding import decode, decode_batches
+from flowkit.table.conditions import Bounds, Condition, fields_of, mask_of, may_match
+from flowkit.table.decoding import Window, decode, decode_batches
 from flowkit.table.deletes import surviving
 from flowkit.table.projection import Projection, number_of, plain_field
 
@@ -37,7 +37,8 @@ class OpenPart:
     """Decodes the rows of a part that pass.
 
     `wanted` says which fields of the target to return, `filtered` which of them `condition` looks
-    at; `positions` are the numbers of rows that are deleted. `path`: where Polars may read.
+    at; `positions` are the numbers of rows that are deleted. `path`: where Polars may read the
+    columns that are `plain`.
     """
 
     file: ParquetFile
@@ -48,6 +49,7 @@ class OpenPart:
     condition: Condition | None
     positions: pyarrow.ChunkedArray | None
     path: str | None
+    plain: frozenset[str]
 
     def table(self) -> pyarrow.Table | None:
         """Return the rows that pass, or None if there are none.
@@ -56,25 +58,28 @@ class OpenPart:
         """
         import pyarrow.compute as pc
 
-        rows = sum(group.rows for group in self.groups)
-        columns = self._decoded(self.filtered, rows)
+        whole = self._everything()
+        columns = self._decoded(self.filtered, whole)
         mask = self._mask(columns, self.groups)
-        passing = rows if mask is None else pc.sum(mask).as_py() or 0
+        if mask is None:
+            return self._table(columns | self._rest(columns, whole)) if whole.rows else None
+        passing = pc.sum(mask).as_py() or 0
         if not passing:
             return None
-        columns |= self._decoded([at for at in self.wanted if at not in columns], rows)
-        table = self._table(columns)
-        if passing < rows:
-            table = table.filter(mask)
-        return table
+        if passing == whole.rows:
+            return self._table(columns | self._rest(columns, whole))
+        window = _around(mask)
+        mask = mask.slice(window.start, window.rows)
+        cut = {at: values.slice(window.start, window.rows) for at, values in columns.items()}
+        return self._table(cut | self._rest(cut, window)).filter(mask)
 
     def count(self) -> int:
         """Return how many rows pass."""
         import pyarrow.compute as pc
 
-        rows = sum(group.rows for group in self.groups)
-        mask = self._mask(self._decoded(self.filtered, rows), self.groups)
-        return rows if mask is None else int(pc.sum(mask).as_py() or 0)
+        whole = self._everything()
+        mask = self._mask(self._decoded(self.filtered, whole), self.groups)
+        return whole.rows if mask is None else int(pc.sum(mask).as_py() or 0)
 
     def batches(self, group: Group, rows: int) -> Iterator[pyarrow.Table]:
         """Yield the rows of a group that pass, decoding at most so many at a time."""
@@ -95,12 +100,20 @@ class OpenPart:
         sources = [self.projection.source(self.projection.target.field(at)) for at in fields]
         return list(dict.fromkeys(name for name in sources if name is not None))
 
-    def _decoded(self, fields: Sequence[int], rows: int) -> Columns:
-        """Decode fields of all groups."""
+    def _everything(self) -> Window:
+        return Window(0, sum(group.rows for group in self.groups))
+
+    def _rest(self, columns: Columns, window: Window) -> Columns:
+        """Decode the fields to return that are not among these columns."""
+        return self._decoded([at for at in self.wanted if at not in columns], window)
+
+    def _decoded(self, fields: Sequence[int], window: Window) -> Columns:
         names = self._names(fields)
         groups = [group.number for group in self.groups]
-        decoded = decode(self.file, groups, names, path=self.path) if names else None
-        return self._projected(fields, decoded, rows)
+        decoded = None
+        if names and window.rows:
+            decoded = decode(self.file, groups, names, window, path=self.path, plain=self.plain)
+        return self._projected(fields, decoded, window.rows)
 
     def _projected(
         self, fields: Sequence[int], decoded: pyarrow.Table | None, rows: int
@@ -152,7 +165,7 @@ def groups_of(
     """Return the row groups that begin in a part and may have rows that pass."""
     metadata = file.metadata
     types = {number_of(field): field.type for field in projection.target}
-    leaves = _leaves(file, projection) if condition is not None else {}
+    leaves = _leaves(file, projection, fields_of(condition))
     groups = []
     start = 0
     for number in range(metadata.num_row_groups):
@@ -163,6 +176,15 @@ def groups_of(
             groups.append(Group(number, start, group.num_rows))
         start += group.num_rows
     return groups
+
+
+def _around(mask: pyarrow.ChunkedArray) -> Window:
+    """Return the rows from the first that passes to the last."""
+    import pyarrow.compute as pc
+
+    found = pc.indices_nonzero(mask)
+    first, last = found[0].as_py(), found[-1].as_py()
+    return Window(first, last - first + 1)
 
 
 def path_to(field: pyarrow.Field, number: int) -> list[str] | None:
@@ -187,14 +209,16 @@ def _begins_within(group: Any, part: FilePart) -> bool:
     return bool(part.start <= begin and (part.stop is None or begin < part.stop))
 
 
-def _leaves(file: ParquetFile, projection: Projection) -> dict[int, int]:
+def _leaves(file: ParquetFile, projection: Projection, numbers: frozenset[int]) -> dict[int, int]:
     """Return where columns of plain types are among the leaves of the file, by number."""
-    leaves = {}
+    leaves: dict[int, int] = {}
+    if not numbers:
+        return leaves
     schema = file.metadata.schema
     by_name = {schema.column(at).path: at for at in range(len(schema))}
     for field in projection.target:
         name, number = projection.source(field), number_of(field)
-        if name in by_name and number is not None:
+        if name in by_name and number in numbers:
             leaves[number] = by_name[name]
     return leaves
 

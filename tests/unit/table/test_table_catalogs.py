@@ -263,7 +263,7 @@ def test_properties_that_make_no_catalog_are_an_error(
 
 def test_a_catalog_that_does_not_answer_is_an_error(configured: Any) -> None:
     configured('[catalogs.lake]\ntype = "rest"\nuri = "http://127.0.0.1:9/"\n')
-    with pytest.raises(CatalogError, match="`lake` at `http:.*` does not answer"):
+    with pytest.raises(CatalogError, match=r"`lake` at `http:.*` does not answer"):
         Table("shop.orders", catalog="lake")
 
 
