@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         UnknownTable,
         UnsupportedTable,
     )
+    from flowkit.table.previews import html_preview, text_preview
     from flowkit.table.scan import Plan, Scan
     from flowkit.table.shards import FilePart, Shard
     from flowkit.table.snapshots import SnapshotInfo
@@ -63,7 +64,9 @@ __all__ = [
     "UnknownSnapshot",
     "UnknownTable",
     "UnsupportedTable",
+    "html_preview",
     "open_catalog",
+    "text_preview",
 ]
 
 __getattr__ = loads(
@@ -76,6 +79,7 @@ __getattr__ = loads(
             "FilterInvalid SchemaInvalid SnapshotExpired TableExists UnknownCatalog "
             "UnknownColumn UnknownSnapshot UnknownTable UnsupportedTable"
         ),
+        "flowkit.table.previews": "html_preview text_preview",
         "flowkit.table.scan": "Plan Scan",
         "flowkit.table.shards": "FilePart Shard",
         "flowkit.table.snapshots": "SnapshotInfo",

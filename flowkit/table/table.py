@@ -30,19 +30,20 @@ class Table:
     version that it was made for. `iceberg` is pyiceberg's own table, for what is not here.
     """
 
-    def __init__(self, name: str, *, catalog: str | None = None) -> None:
+    def __init__(self, name: str, *, catalog: str | Catalog | None = None) -> None:
         """Open a table.
 
         Args:
             name: its namespace and name, with a dot between.
-            catalog: the catalog to look in, by default the one that the settings name.
+            catalog: the catalog to look in, by name or as pyiceberg has it; by default the one
+                that the settings name.
 
         Raises:
             UnknownTable: there is none of this name; near names are suggested.
             UnknownCatalog, CatalogInvalid: no such catalog is set up, or not so that it works.
             CatalogError: the catalog does not answer.
         """
-        opened = open_catalog(catalog)
+        opened = _as_catalog(catalog)
         self._open(opened, load_table(opened, name))
 
     def _open(self, catalog: Catalog, iceberg: IcebergTable) -> None:
@@ -59,7 +60,7 @@ class Table:
         sort: Sequence[str] = (),
         properties: Mapping[str, str] | None = None,
         exist_ok: bool = False,
-        catalog: str | None = None,
+        catalog: str | Catalog | None = None,
     ) -> Table:
         """Make a table, and the namespace if that is new too.
 
@@ -71,7 +72,7 @@ class Table:
             sort: columns or transforms, each perhaps with `desc` and `nulls last`.
             properties: properties of the format, such as `write.target-file-size-bytes`.
             exist_ok: open the table if it is there already, as it is.
-            catalog: the catalog to make it in, by default the one that the settings name.
+            catalog: the catalog to make it in, as for `Table`.
 
         Raises:
             TableExists: there is one of this name.
@@ -79,7 +80,7 @@ class Table:
         """
         from pyiceberg.exceptions import TableAlreadyExistsError
 
-        opened = open_catalog(catalog)
+        opened = _as_catalog(catalog)
         namespace = check_name(name)[:-1]
         fields = schema_of(schema)
         spec = partition_spec(list(partition), fields, table=name)
@@ -96,16 +97,16 @@ class Table:
                 )
         except TableAlreadyExistsError as error:
             if exist_ok:
-                return cls(name, catalog=opened.name)
+                return cls(name, catalog=opened)
             raise TableExists(name, catalog=opened.name) from error
         table = cls.__new__(cls)
         table._open(opened, made)
         return table
 
     @staticmethod
-    def names(catalog: str | None = None) -> list[str]:
+    def names(catalog: str | Catalog | None = None) -> list[str]:
         """Return the names of all tables of a catalog, sorted."""
-        return list_tables(open_catalog(catalog))
+        return list_tables(_as_catalog(catalog))
 
     @property
     def name(self) -> str:
@@ -243,6 +244,10 @@ class Table:
 
     def __repr__(self) -> str:
         return f"<Table {self.name} of catalog {self.catalog}, snapshot {self.snapshot}>"
+
+
+def _as_catalog(catalog: str | Catalog | None) -> Catalog:
+    return open_catalog(catalog) if catalog is None or isinstance(catalog, str) else catalog
 
 
 def _reopen(name: str, catalog: str) -> Table:
