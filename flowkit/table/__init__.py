@@ -1,0 +1,1 @@
+"""Iceberg tables: reading in shards, writing in parts, one commit for all of them."""
