@@ -49,7 +49,10 @@ def partition_batch(batch: pa.RecordBatch, spec: PartitionSpec, schema: Schema) 
         )
         for field in spec.fields
     ]
-    codes, keys = partition_codes(columns)
+    codes, firsts = number_rows(columns)
+    keys: list[Key] = list(
+        zip(*(column.take(pa.array(firsts)).to_pylist() for column in columns), strict=True)
+    )
     if len(keys) == 1:
         return [Slice(keys[0], batch)]
     order, bounds = partition_order(codes, len(keys))
@@ -70,21 +73,24 @@ def column_of(batch: pa.RecordBatch, schema: Schema, field_id: int) -> pa.Array:
     return column
 
 
-def partition_codes(columns: Sequence[pa.Array]) -> tuple[NDArray[np.int64], list[Key]]:
-    """Number the combinations of values in some columns, without gaps.
+def number_rows(columns: Sequence[pa.Array]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the combinations of values in some columns, without gaps; null is a value.
 
     Returns:
-        (rows,) int64 codes, and the combination that each code stands for.
+        (rows,) int64, the number of each row's combination; and (combinations,) int64, the first
+        row that has it.
     """
-    codes: NDArray[np.int64] = np.zeros(len(columns[0]), dtype=np.int64)
-    keys: list[Key] = [()]
+    rows = len(columns[0])
+    codes: NDArray[np.int64] = np.zeros(rows, dtype=np.int64)
+    count = 1
     for column in columns:
         encoded = pc.dictionary_encode(column, null_encoding="encode")
-        values = encoded.dictionary.to_pylist()
-        mixed = codes * len(values) + np.asarray(encoded.indices)
-        present, codes = _without_gaps(mixed, len(keys) * len(values))
-        keys = [(*keys[at // len(values)], values[at % len(values)]) for at in present.tolist()]
-    return codes, keys
+        values = max(1, len(encoded.dictionary))
+        codes, count = _without_gaps(codes * values + np.asarray(encoded.indices), count * values)
+    firsts = np.empty(count, dtype=np.int64)
+    # The last assignment wins, so rows are assigned from the last to the first.
+    firsts[codes[::-1]] = np.arange(rows - 1, -1, -1)
+    return codes, firsts
 
 
 def partition_order(
@@ -108,13 +114,11 @@ def partition_order(
     return order, bounds
 
 
-def _without_gaps(
-    codes: NDArray[np.int64], limit: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the codes below `limit` that occur, and each row's place among them."""
+def _without_gaps(codes: NDArray[np.int64], limit: int) -> tuple[NDArray[np.int64], int]:
+    """Renumber the codes below `limit` that occur; return the codes, and how many there are."""
     if limit > max(_COUNTED, 4 * len(codes)):
         present, dense = np.unique(codes, return_inverse=True)
-        return present, dense.reshape(-1).astype(np.int64, copy=False)
+        return dense.reshape(-1).astype(np.int64, copy=False), len(present)
     occurs = np.bincount(codes, minlength=limit) > 0
-    place = np.cumsum(occurs, dtype=np.int64) - 1
-    return np.flatnonzero(occurs), place[codes]
+    places = np.cumsum(occurs, dtype=np.int64) - 1
+    return places[codes], int(places[-1]) + 1
