@@ -21,7 +21,7 @@ from pyiceberg.utils.datetime import date_to_days, datetime_to_micros, time_to_m
 
 from flowkit.table.errors import CommitConflict
 from flowkit.table.history import ancestors, described
-from flowkit.table.parts import WrittenFile, WrittenFiles
+from flowkit.table.written import WrittenFile, WrittenFiles
 from flowkit.table.rewriting import Rewriter
 
 

@@ -21,10 +21,10 @@ from pyiceberg.typedef import Record
 from flowkit.errors import UsageError
 from flowkit.table.changes import Appending, Changes, Deleting, Plan, Replacing
 from flowkit.table.errors import CommitConflict, CommitFailed, PartRefused, UnknownRef
-from flowkit.table.filters import complement_of, parse_where
+from flowkit.table.deleting import complement_of, parse_where
 from flowkit.table.history import FILES, KEY, ROWS, RUN, ancestors, described, head_of, notes_of
 from flowkit.table.keys import CommitIdentity, count_commit, identify
-from flowkit.table.parts import WrittenFile, WrittenFiles
+from flowkit.table.written import WrittenFile, WrittenFiles
 from flowkit.table.retrying import attempts, uncertain_errors
 from flowkit.table.rewriting import Rewriter
 from flowkit.table.upserting import UpsertKeys
@@ -73,7 +73,7 @@ def commit_files(
     listed = tuple(parts)
     target = branch or _branch_of(listed) or MAIN_BRANCH
     _check_arguments(mode, listed, where, on)
-    commit = _Commit(table, listed, target, key, properties or {})
+    commit = _Commit(table, listed, target, key, properties or {}, is_append=mode == "append")
     base = head_of(table.metadata, target)
     # The key comes first: of a commit that was made, parts may be gone, and bases outdated.
     if (landed := commit.find()) is not None:
@@ -92,8 +92,11 @@ class _Commit:
         branch: str,
         key: str | None,
         properties: Mapping[str, str],
+        *,
+        is_append: bool,
     ) -> None:
         self._table, self._parts, self._branch = table, parts, branch
+        self._is_append = is_append
         self._name = ".".join(table.name())
         self._target = f"{table.metadata.table_uuid}@{branch}"
         self._identity: CommitIdentity = identify(key, parts, self._target)
@@ -102,11 +105,12 @@ class _Commit:
     def find(self) -> int | None:
         """Return the snapshot of this commit, if it was made; the table is refreshed."""
         self._table.refresh()
+        files = self._identity.files if self._is_append else ""
         for snapshot in ancestors(self._table.metadata, self._head()):
             notes = notes_of(snapshot)
             if notes.get(KEY) == self._identity.key:
                 self._check_same(snapshot, notes)
-            elif not self._identity.files or notes.get(FILES) != self._identity.files:
+            elif not files or notes.get(FILES) != files:
                 continue
             count_commit(self._identity, self._target)
             return snapshot.snapshot_id
@@ -134,6 +138,7 @@ class _Commit:
                         return landed
                     self.check()
                 changes = plan.changes(self._table, self._head(), base)
+                self._check_new(changes)
                 try:
                     made = self._try(changes)
                 except uncertain_errors() as error:
@@ -176,6 +181,16 @@ class _Commit:
                 snapshot.append_data_file(_data_file(written, spec_id))
             snapshot.commit()
             return int(snapshot.snapshot_id)
+
+    def _check_new(self, changes: Changes) -> None:
+        added = {path for part in self._parts for path in part.paths}
+        for file in changes.removed:
+            if file.file_path in added:
+                raise PartRefused(
+                    self._name,
+                    f"its file `{file.file_path}` is in the table already",
+                    hint="write the rows again",
+                )
 
     def _head(self) -> Snapshot | None:
         ref = self._table.metadata.refs.get(self._branch)

@@ -189,7 +189,9 @@ def _converted(
     if column is None or pa.types.is_null(column.type):
         return pa.nulls(place.rows, target)
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        values = field.model_copy(update={"required": False})
+        inner = _Place(place.table, place.column, len(column.dictionary))
+        column = _converted(column.dictionary, values, target, inner).take(column.indices)
     if field.required and column.null_count:
         raise place.misfit(f"{field.field_type}, required", f"{column.null_count} nulls")
     kind = field.field_type

@@ -22,7 +22,7 @@ from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.table import TableProperties
 from pyiceberg.types import DoubleType, FloatType
 
-from flowkit.table.parts import ColumnStats, WrittenFile
+from flowkit.table.written import ColumnStats, WrittenFile
 
 _UNCOMPRESSED: Final = {"uncompressed": "none"}
 

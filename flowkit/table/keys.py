@@ -17,7 +17,7 @@ from flowkit.errors import KeyMissing
 from flowkit.flow import current
 from flowkit.store import Store
 from flowkit.table.history import FILES, KEY, ROWS, RUN, TASK
-from flowkit.table.parts import WrittenFiles, digest_contents
+from flowkit.table.written import WrittenFiles, digest_contents
 from flowkit.values import RunId, TaskSpec
 
 

@@ -16,7 +16,7 @@ from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask, Table
 
-from flowkit.table.parts import WrittenFile
+from flowkit.table.written import WrittenFile
 from flowkit.table.writing import open_writer
 
 Keep = Callable[[pa.RecordBatch], pa.Array]

@@ -33,7 +33,7 @@ from pyiceberg.types import (
 from flowkit.errors import UsageError
 from flowkit.table.errors import PartRefused
 from flowkit.table.partitioning import number_rows
-from flowkit.table.parts import WrittenFiles
+from flowkit.table.written import WrittenFiles
 from flowkit.table.transforms import to_physical
 
 _BOUNDED = (

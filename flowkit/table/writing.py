@@ -27,9 +27,9 @@ from flowkit.table.conforming import check_columns, conform
 from flowkit.table.datafiles import DataFileWriter, FileLayout
 from flowkit.table.errors import UnknownRef
 from flowkit.table.partitioning import Key, partition_batch
-from flowkit.table.parts import WrittenFile, WrittenFiles
+from flowkit.table.written import WrittenFile, WrittenFiles
 from flowkit.table.sorting import sort_rows
-from flowkit.table.sources import batches_of, cut
+from flowkit.table.incoming import batches_of, cut
 
 MEMORY_BYTES: Final = 512 << 20
 """What a writer holds by default, in bytes of Arrow data."""
@@ -259,8 +259,8 @@ class _Files:
 
     def _rows_to_target(self, rest: _Rows, room_bytes: int) -> int:
         """Return how many of the rows fill a file, going by how rows came out so far."""
-        # While nothing is known: data rarely grows when it is encoded.
-        bytes_per_row = rest.size_bytes / rest.count
+        # While nothing is known, half a file is filled: data rarely doubles when it is encoded.
+        bytes_per_row = 2 * rest.size_bytes / rest.count
         if self._written_rows:
             bytes_per_row = self._written_bytes / self._written_rows
         return min(rest.count, max(1, int(room_bytes / max(bytes_per_row, 1e-3))))
