@@ -21,8 +21,8 @@ from pyiceberg.utils.datetime import date_to_days, datetime_to_micros, time_to_m
 
 from flowkit.table.errors import CommitConflict
 from flowkit.table.history import ancestors, described
-from flowkit.table.written import WrittenFile, WrittenFiles
 from flowkit.table.rewriting import Rewriter
+from flowkit.table.written import WrittenFile, WrittenFiles
 
 
 @dataclass(frozen=True, slots=True)

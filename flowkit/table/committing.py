@@ -20,14 +20,14 @@ from pyiceberg.typedef import Record
 
 from flowkit.errors import UsageError
 from flowkit.table.changes import Appending, Changes, Deleting, Plan, Replacing
-from flowkit.table.errors import CommitConflict, CommitFailed, PartRefused, UnknownRef
 from flowkit.table.deleting import complement_of, parse_where
+from flowkit.table.errors import CommitConflict, CommitFailed, PartRefused, UnknownRef
 from flowkit.table.history import FILES, KEY, ROWS, RUN, ancestors, described, head_of, notes_of
 from flowkit.table.keys import CommitIdentity, count_commit, identify
-from flowkit.table.written import WrittenFile, WrittenFiles
 from flowkit.table.retrying import attempts, uncertain_errors
 from flowkit.table.rewriting import Rewriter
 from flowkit.table.upserting import UpsertKeys
+from flowkit.table.written import WrittenFile, WrittenFiles
 
 Mode = Literal["append", "overwrite", "replace", "delete", "upsert"]
 

@@ -16,8 +16,8 @@ from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask, Table
 
-from flowkit.table.written import WrittenFile
 from flowkit.table.writing import open_writer
+from flowkit.table.written import WrittenFile
 
 Keep = Callable[[pa.RecordBatch], pa.Array]
 """Given rows of the table, says which of them stay: a boolean column without nulls."""

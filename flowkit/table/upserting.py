@@ -33,8 +33,8 @@ from pyiceberg.types import (
 from flowkit.errors import UsageError
 from flowkit.table.errors import PartRefused
 from flowkit.table.partitioning import number_rows
-from flowkit.table.written import WrittenFiles
 from flowkit.table.transforms import to_physical
+from flowkit.table.written import WrittenFiles
 
 _BOUNDED = (
     IntegerType,

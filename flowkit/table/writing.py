@@ -26,10 +26,10 @@ from flowkit.errors import UsageError
 from flowkit.table.conforming import check_columns, conform
 from flowkit.table.datafiles import DataFileWriter, FileLayout
 from flowkit.table.errors import UnknownRef
-from flowkit.table.partitioning import Key, partition_batch
-from flowkit.table.written import WrittenFile, WrittenFiles
-from flowkit.table.sorting import sort_rows
 from flowkit.table.incoming import batches_of, cut
+from flowkit.table.partitioning import Key, partition_batch
+from flowkit.table.sorting import sort_rows
+from flowkit.table.written import WrittenFile, WrittenFiles
 
 MEMORY_BYTES: Final = 512 << 20
 """What a writer holds by default, in bytes of Arrow data."""
