@@ -8,8 +8,8 @@ in the branch's history.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, Literal
 
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
@@ -30,6 +30,9 @@ from flowkit.table.upserting import UpsertKeys
 from flowkit.table.written import WrittenFile, WrittenFiles
 
 Mode = Literal["append", "overwrite", "replace", "delete", "upsert"]
+
+_PARTITION_AT: Final = 3
+"""The place of the partition among a `DataFile`'s values."""
 
 
 def commit_files(
@@ -163,12 +166,7 @@ class _Commit:
             snapshot: Any
             if changes.removed:
                 snapshot = update.overwrite()
-                if any(_is_nan(value) for file in changes.removed for value in _partition(file)):
-                    # pyiceberg finds a removed file's manifest by its partition, and NaN
-                    # equals nothing: have it look through all manifests.
-                    snapshot.delete_by_predicate(AlwaysTrue())
-                for file in changes.removed:
-                    snapshot.delete_data_file(file)
+                _remove_files(snapshot, changes.removed)
             elif _merges_manifests(table):
                 snapshot = update.merge_append()
             else:
@@ -329,9 +327,19 @@ def _data_file(written: WrittenFile, spec_id: int) -> DataFile:
     return file
 
 
-def _partition(file: DataFile) -> Iterator[object]:
-    return (file.partition[at] for at in range(len(file.partition)))
+def _remove_files(snapshot: Any, removed: Sequence[DataFile]) -> None:
+    """Have an overwrite remove files, those in partitions of NaN among them.
 
-
-def _is_nan(value: object) -> bool:
-    return isinstance(value, float) and value != value
+    pyiceberg looks for a file's manifest by a filter on its partition, and cannot make one of
+    NaN. It tells files apart by path alone: so such a file is given with null in place of NaN,
+    and all manifests are looked through.
+    """
+    for file in removed:
+        values = [file.partition[at] for at in range(len(file.partition))]
+        if any(isinstance(value, float) and value != value for value in values):
+            snapshot.delete_by_predicate(AlwaysTrue())
+            spec_id = file.spec_id
+            file = DataFile(*(file[at] for at in range(len(file))))
+            file[_PARTITION_AT] = Record(*(None if value != value else value for value in values))
+            file.spec_id = spec_id
+        snapshot.delete_data_file(file)

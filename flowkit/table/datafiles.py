@@ -22,6 +22,7 @@ from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.table import TableProperties
 from pyiceberg.types import DoubleType, FloatType
 
+from flowkit.table.encoding import dictionary_columns
 from flowkit.table.written import ColumnStats, WrittenFile
 
 _UNCOMPRESSED: Final = {"uncompressed": "none"}
@@ -73,9 +74,7 @@ class DataFileWriter:
         self.path = path
         self._io, self._layout = io, layout
         self._sink = _Counting(io.new_output(path).create())
-        self._parquet = pq.ParquetWriter(
-            self._sink.stream, layout.arrow, store_decimal_as_integer=True, **layout.options
-        )
+        self._parquet: Any = None
         self._nan_counts = dict.fromkeys(layout.float_columns.values(), 0)
         self._row_count = 0
 
@@ -94,11 +93,13 @@ class DataFileWriter:
         table = pa.Table.from_batches(batches, self._layout.arrow)
         for at, field_id in self._layout.float_columns.items():
             self._nan_counts[field_id] += pc.sum(pc.is_nan(table.column(at))).as_py() or 0
+        if self._parquet is None:
+            self._parquet = self._begin(table)
         self._parquet.write_table(table, row_group_size=self._layout.row_group_rows)
         self._row_count += table.num_rows
 
     def close(self, partition: tuple[object, ...], sort_order_id: int | None) -> WrittenFile:
-        """Finish the file and describe it."""
+        """Finish the file, which must have rows, and describe it."""
         self._parquet.close()
         self._sink.close()
         metadata = self._parquet.writer.metadata
@@ -128,10 +129,22 @@ class DataFileWriter:
             sort_order_id=sort_order_id,
         )
 
+    def _begin(self, rows: pa.Table) -> Any:
+        layout = self._layout
+        return pq.ParquetWriter(
+            self._sink.stream,
+            layout.arrow,
+            store_decimal_as_integer=True,
+            # An empty list would mean all columns.
+            use_dictionary=dictionary_columns(rows, layout.field_ids) or False,
+            **layout.options,
+        )
+
     def discard(self) -> None:
         """Give up the file and delete what there is of it."""
         try:
-            self._parquet.close()
+            if self._parquet is not None:
+                self._parquet.close()
         finally:
             self._sink.close()
             self._io.delete(self.path)
