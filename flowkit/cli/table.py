@@ -14,7 +14,7 @@ from flowkit.cli.screen import paint, print_lines, print_table, say, terminal_wi
 from flowkit.cli.text import MISSING, human_size, local_time, utc_time
 
 if TYPE_CHECKING:
-    from flowkit.table import DataFrame, SnapshotInfo, Table
+    from flowkit.table import DataFrame, SnapshotRow, Table
 
 _ANY_WIDTH = 10_000
 
@@ -206,7 +206,7 @@ def show_history(
 ) -> None:
     """Show the versions that led to a branch, newest first, and which runs made them."""
     table = open_table(invocation, name, catalog)
-    _print_snapshots("table-history", table.history(branch), as_json)
+    _print_snapshots("table-history", table.history(branch)[::-1], as_json)
 
 
 @command("snapshots", examples=["table snapshots air.flights"], exits=[4])
@@ -222,18 +222,18 @@ def list_snapshots(
     _print_snapshots("table-snapshots", table.snapshots(), as_json)
 
 
-def _print_snapshots(schema: str, snapshots: Sequence[SnapshotInfo], as_json: bool) -> None:
+def _print_snapshots(schema: str, snapshots: Sequence[SnapshotRow], as_json: bool) -> None:
     if as_json:
         found = [
             {
-                "id": one.id,
-                "parent": one.parent,
+                "id": one.snapshot_id,
+                "parent": one.parent_id,
                 "committed_at": utc_time(one.committed_at),
                 "operation": one.operation,
                 "refs": list(one.refs),
                 "run": one.run,
-                "rows": one.rows,
-                "files": one.files,
+                "task": one.task,
+                "rows": one.total_rows,
                 "added_rows": one.added_rows,
                 "deleted_rows": one.deleted_rows,
             }
@@ -243,19 +243,20 @@ def _print_snapshots(schema: str, snapshots: Sequence[SnapshotInfo], as_json: bo
     elif snapshots:
         rows = [
             (
-                str(one.id),
+                str(one.snapshot_id),
                 local_time(one.committed_at),
-                one.operation,
+                one.operation or MISSING,
                 f"{one.added_rows:+,}" if one.added_rows else MISSING,
                 f"{-one.deleted_rows:+,}" if one.deleted_rows else MISSING,
-                MISSING if one.rows is None else f"{one.rows:,}",
+                MISSING if one.total_rows is None else f"{one.total_rows:,}",
                 ", ".join(one.refs),
-                one.run or "",
+                one.task or one.run or "",
             )
             for one in snapshots
         ]
-        header = ("snapshot", "committed", "what", "added", "deleted", "rows", "branches", "run")
-        print_table(header, rows, right=["snapshot", "added", "deleted", "rows"])
+        counts = ("added", "deleted", "rows")
+        header = ("snapshot", "committed", "what", *counts, "branches", "made by")
+        print_table(header, rows, right=["snapshot", *counts])
     else:
         say("nothing has been written yet")
 

@@ -74,6 +74,20 @@ def number_of(field: pyarrow.Field) -> int | None:
     return None if text is None else int(text)
 
 
+def path_to(field: pyarrow.Field, number: int) -> list[str] | None:
+    """Return the names that lead from a field to the one of that number in its structs."""
+    import pyarrow
+
+    if number_of(field) == number:
+        return []
+    if pyarrow.types.is_struct(field.type):
+        for inner in field.type.fields:
+            deeper = path_to(inner, number)
+            if deeper is not None:
+                return [str(inner.name), *deeper]
+    return None
+
+
 def has_numbers(schema: pyarrow.Schema) -> bool:
     """Say whether any of the columns carries its number."""
     return any(number_of(field) is not None for field in schema)

@@ -21,9 +21,10 @@ from flowkit.table.projection import (
     Unlike,
     has_numbers,
     numbered,
+    path_to,
     plain_field,
 )
-from flowkit.table.row_groups import OpenPart, groups_of, path_to
+from flowkit.table.row_groups import OpenPart, groups_of
 from flowkit.table.shards import FilePart, Shard
 
 if TYPE_CHECKING:

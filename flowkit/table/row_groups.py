@@ -10,7 +10,7 @@ from flowkit.errors import FlowkitBug
 from flowkit.table.conditions import Bounds, Condition, fields_of, mask_of, may_match
 from flowkit.table.decoding import Window, decode, decode_batches
 from flowkit.table.deletes import surviving
-from flowkit.table.projection import Projection, number_of, plain_field
+from flowkit.table.projection import Projection, number_of, path_to, plain_field
 
 if TYPE_CHECKING:
     import pyarrow
@@ -185,20 +185,6 @@ def _around(mask: pyarrow.ChunkedArray) -> Window:
     found = pc.indices_nonzero(mask)
     first, last = found[0].as_py(), found[-1].as_py()
     return Window(first, last - first + 1)
-
-
-def path_to(field: pyarrow.Field, number: int) -> list[str] | None:
-    """Return the names that lead from a field to the one of that number in its structs."""
-    import pyarrow
-
-    if number_of(field) == number:
-        return []
-    if pyarrow.types.is_struct(field.type):
-        for inner in field.type.fields:
-            deeper = path_to(inner, number)
-            if deeper is not None:
-                return [str(inner.name), *deeper]
-    return None
 
 
 def _begins_within(group: Any, part: FilePart) -> bool:

@@ -100,6 +100,19 @@ def partition_spec(terms: Sequence[str], schema: Schema, *, table: str) -> Parti
     return PartitionSpec(*fields)
 
 
+def partition_terms(spec: PartitionSpec, schema: Schema) -> list[str]:
+    """Return a partitioning as `partition_spec` takes it."""
+    terms = []
+    for field in spec.fields:
+        column = schema.find_column_name(field.source_id)
+        function, _, width = str(field.transform).rstrip("]").partition("[")
+        if function == "identity":
+            terms.append(str(column))
+        elif function != "void":
+            terms.append(f"{function}({f'{width}, ' if width else ''}{column})")
+    return terms
+
+
 def sort_order(terms: Sequence[str], schema: Schema, *, table: str) -> SortOrder:
     """Return the order that terms such as `ts desc nulls last` describe.
 

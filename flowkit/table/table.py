@@ -1,20 +1,36 @@
-"""`Table`: an Iceberg table by name."""
+"""`Table`: an Iceberg table by name. It is long because it is a face: the work is elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flowkit.errors import UsageError
 from flowkit.table.catalogs import answering, list_tables, open_catalog
+from flowkit.table.committing import Mode, commit_files
 from flowkit.table.errors import TableExists
 from flowkit.table.evolution import Evolution
+from flowkit.table.expiry import Expired, expire
 from flowkit.table.filters import parse_filter
+from flowkit.table.history import SnapshotRow, history, snapshots
+from flowkit.table.lineage import note_written
 from flowkit.table.loading import check_name, load_table
-from flowkit.table.scan import Scan
-from flowkit.table.schemas import partition_spec, schema_of, sort_order
-from flowkit.table.snapshots import SnapshotInfo, find_version, history_of, snapshot_infos
+from flowkit.table.orphans import GRACE, OrphanFile, clean_orphans, orphans
+from flowkit.table.refs import (
+    RefRow,
+    create_branch,
+    create_tag,
+    delete_branch,
+    delete_tag,
+    publish,
+    refs,
+)
+from flowkit.table.scan import Scan, parse_bytes
+from flowkit.table.schemas import partition_spec, partition_terms, schema_of, sort_order
+from flowkit.table.snapshots import find_version
+from flowkit.table.writing import TableWriter, open_writer
+from flowkit.table.written import WrittenFiles
 
 if TYPE_CHECKING:
     import pyarrow
@@ -138,18 +154,7 @@ class Table:
     @property
     def partition(self) -> list[str]:
         """How the table is partitioned, as `create` takes it."""
-        schema = self._iceberg.schema()
-        terms = []
-        for field in self._iceberg.spec().fields:
-            column = schema.find_column_name(field.source_id)
-            transform = str(field.transform)
-            width = transform.partition("[")[2].rstrip("]")
-            function = transform.partition("[")[0]
-            if function == "identity":
-                terms.append(str(column))
-            elif function != "void":
-                terms.append(f"{function}({f'{width}, ' if width else ''}{column})")
-        return terms
+        return partition_terms(self._iceberg.spec(), self._iceberg.schema())
 
     @property
     def location(self) -> str:
@@ -218,13 +223,13 @@ class Table:
             limit=limit,
         )
 
-    def snapshots(self) -> list[SnapshotInfo]:
-        """Describe all versions that are kept, oldest first."""
-        return snapshot_infos(self._iceberg.metadata)
+    def snapshots(self) -> list[SnapshotRow]:
+        """Describe all versions that are kept, oldest first, with who made them."""
+        return snapshots(self._iceberg)
 
-    def history(self, branch: str = "main") -> list[SnapshotInfo]:
-        """Describe the versions that led to a branch, newest first, with who made each."""
-        return history_of(self._iceberg.metadata, branch)
+    def history(self, branch: str = "main") -> list[SnapshotRow]:
+        """Describe the versions that led to a branch or tag, oldest first, with who made them."""
+        return history(self._iceberg, branch)
 
     def evolve(self) -> Evolution:
         """Change columns and partitions, all at once at the end of a `with` block.
@@ -237,6 +242,157 @@ class Table:
         ```
         """
         return Evolution(self)
+
+    def writer(
+        self,
+        *,
+        branch: str | None = None,
+        file_size: int | str | None = None,
+        memory: int | str = "512MB",
+    ) -> TableWriter:
+        """Return a writer of one part of the table, such as a task's, for a `with` block.
+
+        What it writes is seen by nobody before `commit` has been given its `result`.
+
+        Args:
+            branch: where the part is to be committed; `main` if left out.
+            file_size: how large files shall be, such as `"256MB"`; by default the table's
+                property `write.target-file-size-bytes`, or 512 MB.
+            memory: how much the writer may hold.
+
+        Raises:
+            UnknownRef: there is no such branch.
+        """
+        return open_writer(
+            self._iceberg,
+            branch=branch,
+            target_file_bytes=None if file_size is None else parse_bytes(file_size),
+            memory_bytes=parse_bytes(memory),
+        )
+
+    def commit(
+        self,
+        parts: WrittenFiles | Iterable[WrittenFiles],
+        *,
+        mode: Mode = "append",
+        branch: str | None = None,
+        key: str | None = None,
+        properties: Mapping[str, str] | None = None,
+        where: str | BooleanExpression | None = None,
+        on: Sequence[str] = (),
+    ) -> int:
+        """Make all that was written visible in one snapshot, once; return the snapshot's id.
+
+        A retried task and a resumed run commit nothing twice: the commit is known by the task.
+        Commits that others make meanwhile are waited out.
+
+        Args:
+            parts: results of writers.
+            mode: `append`; `overwrite` the partitions that the parts have rows in; `replace` all
+                rows; `delete` those that pass `where`, and add the parts; `upsert`: replace the
+                rows that agree with a new one in the columns `on`, and add the others.
+            branch: where to; by default where the parts were written for.
+            key: what the commit is known by, if not by the task.
+            properties: more entries of the snapshot's summary.
+            where: a filter, with `delete`.
+            on: key columns, with `upsert`.
+
+        Raises:
+            PartRefused: a part was written for another table, schema or partitioning.
+            CommitConflict: somebody has changed what would be replaced.
+            CommitFailed: the catalog failed; the same parts may be committed again.
+            UnknownRef: there is no such branch.
+        """
+        made = commit_files(
+            self._iceberg,
+            [parts] if isinstance(parts, WrittenFiles) else parts,
+            mode=mode,
+            branch=branch,
+            key=key,
+            properties=properties,
+            where=where,
+            on=on,
+        )
+        note_written(self.name, self.catalog, made)
+        return made
+
+    def append(self, data: object, *, branch: str | None = None) -> int:
+        """Add rows, given as anything that speaks Arrow. Raises what `commit` raises."""
+        return self._write(data, "append", branch)
+
+    def overwrite(self, data: object, *, branch: str | None = None) -> int:
+        """Put rows in the place of the partitions that they are in. Raises what `commit` raises."""
+        return self._write(data, "overwrite", branch)
+
+    def replace(self, data: object, *, branch: str | None = None) -> int:
+        """Put rows in the place of all that there are. Raises what `commit` raises."""
+        return self._write(data, "replace", branch)
+
+    def upsert(self, data: object, *, on: Sequence[str], branch: str | None = None) -> int:
+        """Put rows in the place of those that agree in the columns `on`, and add the others.
+
+        Raises what `commit` raises.
+        """
+        return self._write(data, "upsert", branch, on)
+
+    def delete(self, where: str | BooleanExpression, *, branch: str | None = None) -> int:
+        """Delete the rows that pass a filter. Raises what `commit` raises."""
+        return self.commit((), mode="delete", where=where, branch=branch)
+
+    def branches(self) -> list[RefRow]:
+        """Return branches and tags by name."""
+        return refs(self._iceberg)
+
+    def create_branch(self, name: str, *, at: int | str | None = None) -> int:
+        """Make a branch at a snapshot, branch or tag, by default at `main`; return its snapshot.
+
+        Raises:
+            UsageError: the name is taken, or nothing has been written yet.
+            UnknownRef: there is no `at`.
+        """
+        return create_branch(self._iceberg, name, at=at)
+
+    def create_tag(self, name: str, *, at: int | str | None = None) -> int:
+        """Give a version a name. Arguments and errors are those of `create_branch`."""
+        return create_tag(self._iceberg, name, at=at)
+
+    def delete_branch(self, name: str) -> None:
+        """Delete a branch; its snapshots stay until they expire. Raises UnknownRef, UsageError."""
+        delete_branch(self._iceberg, name)
+
+    def delete_tag(self, name: str) -> None:
+        """Delete a tag. Raises UnknownRef."""
+        delete_tag(self._iceberg, name)
+
+    def publish(self, branch: str) -> int:
+        """Make what a branch holds that of `main`, without copying; return the snapshot.
+
+        Raises:
+            NotAncestor: `main` has gone on since the branch was made.
+            UnknownRef: there is no such branch.
+        """
+        return publish(self._iceberg, branch)
+
+    def expire(self, *, older_than: datetime, keep_last: int = 1) -> Expired:
+        """Forget snapshots that are older than a time, and delete the files that only they need.
+
+        Branches, tags and the last `keep_last` snapshots of each branch stay. Shards of what is
+        forgotten cannot be read any more.
+        """
+        return expire(self._iceberg, older_than=older_than, keep_last=keep_last)
+
+    def orphans(self, *, grace: timedelta = GRACE) -> list[OrphanFile]:
+        """Return files that nothing leads to and that are older than `grace`: killed writers'."""
+        return orphans(self._iceberg, grace=grace)
+
+    def clean(self, *, grace: timedelta = GRACE) -> list[OrphanFile]:
+        """Delete what `orphans` lists, and return it."""
+        return clean_orphans(self._iceberg, grace=grace)
+
+    def _write(self, data: object, mode: Mode, branch: str | None, on: Sequence[str] = ()) -> int:
+        with self.writer(branch=branch) as writer:
+            writer.write(data)
+        return self.commit(writer.result, mode=mode, on=on)
 
     def __reduce__(self) -> tuple[Any, tuple[str, str]]:
         # By name: what is pickled shows the table as it is where and when it is opened again.

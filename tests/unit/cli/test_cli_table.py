@@ -49,7 +49,7 @@ def test_rows_are_printed(call: Callable[..., Said], flights: Table) -> None:
     few = call("table", "scan", "air.flights", "--limit", "3")
     assert few.out.endswith("3 rows\n")
     assert few.err == "of 30; `--limit` shows more\n"
-    first = str(flights.snapshots()[0].id)
+    first = str(flights.snapshots()[0].snapshot_id)
     old = call("table", "scan", "air.flights", "--snapshot", first, "--limit", "99", "--json")
     assert len(old.json["rows"]) == 10
 
@@ -62,7 +62,7 @@ def test_sql_answers_about_this(call: Callable[..., Said], flights: Table) -> No
 
 @pytest.mark.parametrize("name", ["history", "snapshots"])
 def test_versions_are_listed(call: Callable[..., Said], flights: Table, name: str) -> None:
-    ids = [one.id for one in flights.snapshots()]
+    ids = [one.snapshot_id for one in flights.snapshots()]
     found: Any = call("table", name, "air.flights", "--json").json["snapshots"]
     assert [one["id"] for one in found] == (ids[::-1] if name == "history" else ids)
     text = call("table", name, "air.flights").out

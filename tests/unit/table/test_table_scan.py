@@ -130,9 +130,9 @@ def test_an_earlier_version_is_read_as_the_table_was_then() -> None:
         ROWS.rename_columns(["id", "sort", "price", "day", "at"]).drop(["price"]).cast(table.schema)
     )
     table.refresh()
-    assert table.scan(snapshot=first.id).to_arrow().column_names == ROWS.column_names
-    assert table.scan(snapshot=first.id, where="price > 4").count() == 3
-    assert table.scan(snapshot=second.id).count() == 40
+    assert table.scan(snapshot=first.snapshot_id).to_arrow().column_names == ROWS.column_names
+    assert table.scan(snapshot=first.snapshot_id, where="price > 4").count() == 3
+    assert table.scan(snapshot=second.snapshot_id).count() == 40
     assert table.scan().to_arrow().column_names == ["id", "sort", "day", "at"]
     assert table.scan(as_of=first.committed_at).count() == 20
     assert table.scan(as_of=first.committed_at.isoformat()).count() == 20
@@ -142,13 +142,13 @@ def test_an_earlier_version_is_read_as_the_table_was_then() -> None:
 def test_a_branch_and_a_tag_are_read_by_name() -> None:
     table = make()
     with table.iceberg.manage_snapshots() as manage:
-        manage.create_branch(table.snapshots()[0].id, "early")
-        manage.create_tag(table.snapshots()[1].id, "v1")
+        manage.create_branch(table.snapshots()[0].snapshot_id, "early")
+        manage.create_tag(table.snapshots()[1].snapshot_id, "v1")
     table.refresh()
     assert table.scan(branch="early").count() == 20
     assert table.scan(branch="v1").count() == 40
     assert table.scan(branch="main").count() == 60
-    with pytest.raises(UnknownSnapshot, match="no branch or tag `erly`") as caught:
+    with pytest.raises(UnknownSnapshot, match="no branch, tag or snapshot `erly`") as caught:
         table.scan(branch="erly")
     assert caught.value.hint == "did you mean `early`?"
 

@@ -173,7 +173,7 @@ def test_a_shard_of_an_expired_snapshot_says_so() -> None:
     table.iceberg.overwrite(pyarrow.table({"id": [1], "text": ["x"]}).cast(table.schema))
     table.refresh()
     with table.iceberg.maintenance.expire_snapshots().by_ids(
-        [one.id for one in table.snapshots() if not one.refs]
+        [one.snapshot_id for one in table.snapshots() if not one.refs]
     ) as expiring:
         assert expiring is not None
     path.unlink()
