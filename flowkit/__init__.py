@@ -87,6 +87,7 @@ if TYPE_CHECKING:
         S3PutObject,
         S3Unavailable,
     )
+    from flowkit.table import DataFrame, Table
 
 __version__ = "0.1.0"
 
@@ -97,6 +98,7 @@ __all__ = [
     "CaughtFailure",
     "Corrupt",
     "DataArtifact",
+    "DataFrame",
     "EnvironmentFailed",
     "ExecutorError",
     "Flow",
@@ -141,6 +143,7 @@ __all__ = [
     "StepTimedOut",
     "StoreError",
     "StoreTooNew",
+    "Table",
     "Task",
     "UnhandledInMergeArtifactsException",
     "UsageError",
@@ -181,6 +184,7 @@ _ROOMS = {
         "S3 S3AccessDenied S3Error S3GetObject S3Interrupted S3InvalidRange S3InvalidUrl "
         "S3NotFound S3Object S3ObjectChanged S3PutObject S3Unavailable"
     ),
+    "flowkit.table": "DataFrame Table",
 }
 __getattr__ = loads("flowkit", _ROOMS)
 

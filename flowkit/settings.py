@@ -155,6 +155,16 @@ class Settings(BaseModel):
         description="How a run shows how far it is; `auto` suits a terminal and a pipe alike.",
     )
     quiet: bool = Field(default=False, description="Print only what a flow prints, and errors.")
+    catalog: str = Field(
+        default="local",
+        min_length=1,
+        description="Where tables are looked up: the name of a catalog. `local` is a SQLite file "
+        "and a folder in `home`.",
+    )
+    catalogs: dict[str, dict[str, str]] = Field(
+        default_factory=dict,
+        description="Catalogs by name, each with pyiceberg's properties; keep secrets out of them.",
+    )
 
     @field_validator("home", mode="before")
     @classmethod

@@ -185,17 +185,29 @@ class ArtifactEntry:
         return sum(part.size_bytes for part in self.parts)
 
 
+@dataclass(frozen=True, slots=True, order=True, kw_only=True)
+class TableUse:
+    """That a task read a snapshot of a table, or wrote it."""
+
+    table: str
+    catalog: str
+    snapshot: int
+    how: Literal["read", "written"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a task leaves: artifact names to entries, and the items of its foreach, if any.
 
     `items` are blocks of `items_per_block` elements each (the last may be shorter), so that a
-    child loads only the block with its own element.
+    child loads only the block with its own element. `tables` are snapshots that the task has read
+    or written: a clone of the task has its manifest, and so tells of them too.
     """
 
     artifacts: Mapping[str, ArtifactEntry] = field(default_factory=dict)
     items: tuple[ArtifactEntry, ...] = ()
     items_per_block: int = 0
+    tables: tuple[TableUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

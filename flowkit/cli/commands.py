@@ -47,6 +47,12 @@ COMMANDS: Mapping[str, Entry] = {
     "gc": Entry("flowkit.cli.gc:collect_garbage", "Remove stored bytes that no run needs."),
     "store verify": Entry("flowkit.cli.store:verify_store", "Check every stored byte."),
     "store reindex": Entry("flowkit.cli.store:reindex_store", "Build the index of runs again."),
+    "table list": Entry("flowkit.cli.table:list_tables", "List the tables of a catalog."),
+    "table show": Entry("flowkit.cli.table:show_table", "Show what a table is and holds."),
+    "table scan": Entry("flowkit.cli.table:scan_table", "Print rows of a table."),
+    "table sql": Entry("flowkit.cli.table:query_table", "Ask about a table in SQL."),
+    "table history": Entry("flowkit.cli.table:show_history", "Show how a table came to be."),
+    "table snapshots": Entry("flowkit.cli.table:list_snapshots", "List all versions of a table."),
     "settings": Entry("flowkit.cli.settings:show_settings", "Show each setting and its origin."),
     "doctor": Entry("flowkit.cli.doctor:examine", "Check that flowkit can work here."),
     "completion": Entry(
@@ -60,6 +66,7 @@ FAMILIES: Mapping[str, str] = {
     "list": "List flows, runs, steps, tasks or artifacts.",
     "tag": "Add, remove, replace or list the tags of a run.",
     "store": "Verify the store, or build the index again from it.",
+    "table": "Look into Iceberg tables, and keep them in order.",
 }
 """First words that are no command by themselves."""
 

@@ -18,7 +18,7 @@ from flowkit.errors import NotFound
 from flowkit.graph import FlowDescription, Graph
 from flowkit.metadata import RunRow
 from flowkit.records import RunStatus
-from flowkit.values import Failure, RunId, TaskKey
+from flowkit.values import Failure, RunId, TableUse, TaskKey
 
 if TYPE_CHECKING:
     from flowkit.client.flows import Flow
@@ -151,6 +151,14 @@ class Run(View):
         """Yield the steps that have begun: clones first, then in order of their first start."""
         for row in self._workspace.metadata.steps(self._known.run):
             yield Step.of(self, row.step)
+
+    @property
+    def tables(self) -> list[TableUse]:
+        """The snapshots of tables that its tasks read or wrote, each once, by table.
+
+        Tasks that are clones count: the run stands on what they have read.
+        """
+        return sorted({use for step in self for task in step for use in task.tables})
 
     @property
     def tags(self) -> frozenset[str]:

@@ -16,7 +16,7 @@ from flowkit.client.workspace import Workspace
 from flowkit.errors import NotFound
 from flowkit.logs import Stream, whole_lines
 from flowkit.metadata import AttemptRow, AttemptStatus, TaskRow
-from flowkit.values import Failure, TaskKey
+from flowkit.values import Failure, TableUse, TaskKey
 
 if TYPE_CHECKING:
     from flowkit.client.run import Run
@@ -170,6 +170,12 @@ class Task(RunPart):
     def artifacts(self) -> Artifacts:
         """The artifacts as attributes that tell of themselves without being loaded."""
         return Artifacts(self.entries, self.__getitem__)
+
+    @property
+    def tables(self) -> tuple[TableUse, ...]:
+        """The snapshots of tables that it read or wrote; none unless the attempt ended well."""
+        outcome = self.row.outcome
+        return self._workspace.store.manifest(outcome.manifest).tables if outcome else ()
 
     @property
     def entries(self) -> Entries:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
-from flowkit.values import TaskSpec
+from flowkit.values import TableUse, TaskSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,7 @@ class CurrentTask:
     spec: TaskSpec
     parameter_names: tuple[str, ...]
     open_tempdir: Callable[[], str]
+    note_table: Callable[[TableUse], None]
 
 
 class Current:
@@ -38,6 +39,14 @@ class Current:
     def find_spec(self) -> TaskSpec | None:
         """Return what the running attempt was told, or None outside a task."""
         return self._task.spec if self._task is not None else None
+
+    def note_table(self, use: TableUse) -> None:
+        """Have the running task tell, in what it leaves, that it used a snapshot of a table.
+
+        Outside a task nobody is there to tell, and nothing is noted.
+        """
+        if self._task is not None:
+            self._task.note_table(use)
 
     def _spec(self) -> TaskSpec:
         if self._task is None:

@@ -35,6 +35,7 @@ class OpenManifest:
             artifacts={name: _resolve(entry, self._digest) for name, entry in entries},
             items=tuple(_resolve(entry, self._digest) for entry in self._manifest.items),
             items_per_block=self._manifest.items_per_block,
+            tables=self._manifest.tables,
         )
 
     def find_item(self, index: int) -> tuple[ArtifactEntry, int] | None:

@@ -16,7 +16,7 @@ from flowkit.store.manifests import encode_manifest
 from flowkit.store.objects import Objects
 from flowkit.store.recipes import RECIPE_FROM_BYTES
 from flowkit.store.serializers import CANNOT_PICKLE, find_culprit, find_serializer
-from flowkit.values import ArtifactEntry, Digest, Manifest, Part
+from flowkit.values import ArtifactEntry, Digest, Manifest, Part, TableUse
 
 ITEMS_PER_BLOCK: Final = 256
 
@@ -71,12 +71,16 @@ class ManifestWriter:
             count += len(block)
         return count
 
-    def commit(self) -> Digest:
-        """Store the manifest, after all that it names; returns its digest."""
+    def commit(self, *, tables: Iterable[TableUse] = ()) -> Digest:
+        """Store the manifest, after all that it names; returns its digest.
+
+        `tables` are the snapshots that the task has read or written.
+        """
         manifest = Manifest(
             artifacts=self._artifacts,
             items=tuple(self._items),
             items_per_block=ITEMS_PER_BLOCK if self._items else 0,
+            tables=tuple(sorted(tables)),
         )
         return self._objects.put(Pieces(encode_manifest(manifest, self._pack)))
 

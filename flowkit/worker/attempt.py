@@ -7,7 +7,7 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,7 +28,16 @@ from flowkit.flow import (
 )
 from flowkit.graph import Kind, Node
 from flowkit.store import ManifestWriter, Store, element
-from flowkit.values import ArtifactEntry, Failure, Frame, Manifest, Outcome, TaskResult, TaskSpec
+from flowkit.values import (
+    ArtifactEntry,
+    Failure,
+    Frame,
+    Manifest,
+    Outcome,
+    TableUse,
+    TaskResult,
+    TaskSpec,
+)
 from flowkit.worker.failure import failure_of
 from flowkit.worker.guards import Tempdir, time_limit, variables
 from flowkit.worker.loading import LoadedFlow
@@ -92,7 +101,10 @@ def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> _Ending:
     ending = _Ending()
     tempdir = Tempdir()
     names = tuple(one.attribute for one in loaded.description.parameters)
-    task = CurrentTask(spec=spec, parameter_names=names, open_tempdir=tempdir.open)
+    tables: set[TableUse] = set()
+    task = CurrentTask(
+        spec=spec, parameter_names=names, open_tempdir=tempdir.open, note_table=tables.add
+    )
     before = current.enter(task)
     try:
         if spec.fallback:
@@ -105,7 +117,7 @@ def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> _Ending:
                 setattr(flow, node.policies.catch.var, CaughtFailure.of(ending.caught))
         elif node.policies.catch and node.policies.catch.var:
             setattr(flow, node.policies.catch.var, None)
-        ending.outcome = _commit(flow, state, node, opened)
+        ending.outcome = _commit(flow, state, node, opened, tables)
     finally:
         current.enter(before)
         tempdir.remove()
@@ -142,7 +154,9 @@ def _print(failure: Failure) -> None:
         print(text, file=sys.stderr, end="")
 
 
-def _commit(flow: FlowSpec, state: TaskState, node: Node, opened: _Opened) -> Outcome:
+def _commit(
+    flow: FlowSpec, state: TaskState, node: Node, opened: _Opened, tables: Iterable[TableUse]
+) -> Outcome:
     transition = state.transition
     if transition is None and node.kind is not Kind.END:
         raise StepRaised(
@@ -166,7 +180,7 @@ def _commit(flow: FlowSpec, state: TaskState, node: Node, opened: _Opened) -> Ou
     if transition and transition.foreach is not None:
         width = writer.add_items(getattr(flow, transition.foreach))
     return Outcome(
-        manifest=writer.commit(),
+        manifest=writer.commit(tables=tables),
         width=width,
         choice=transition.choice if transition else None,
     )

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from hypothesis.extra import pandas as hpd
 
+from flowkit import DataFrame
 from flowkit.store import Store
 from flowkit.store.serializers import find_serializer, get_serializer
 from flowkit.testing import MemoryStorage
@@ -402,6 +403,25 @@ def pandas_refused():
         pd.MultiIndex.from_tuples([("x", 1)]),
         pd.Timestamp("2020-01-01"),
     ]
+
+
+class TestFrame(SerializerContract):
+    @pytest.fixture
+    def serializer(self):
+        return get_serializer("frame")
+
+    @pytest.fixture
+    def same(self):
+        return lambda one, other: assert_same_arrow(one.to_arrow(), other.to_arrow())
+
+    @pytest.fixture
+    def values(self):
+        tables = [one for one in arrow_values() if isinstance(one, pa.Table)]
+        return [DataFrame(one) for one in tables]
+
+    @pytest.fixture
+    def refused(self):
+        return [pa.table({"a": [1]}), DataFrame(pa.table({"a": [1, 2]}).select([])), 7]
 
 
 class TestPandas(SerializerContract):

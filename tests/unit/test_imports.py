@@ -14,13 +14,17 @@ import flowkit
 HEAVY = {
     "click",
     "cloudpickle",
+    "duckdb",
     "networkx",
     "numpy",
     "obstore",
     "pandas",
+    "polars",
     "pyarrow",
     "pydantic",
+    "pyiceberg",
     "rich",
+    "sqlalchemy",
     "sqlite3",
 }
 
@@ -65,6 +69,7 @@ ROOMS = [
     "runner",
     "s3",
     "store",
+    "table",
     "worker",
 ]
 

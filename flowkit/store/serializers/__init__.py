@@ -1,7 +1,8 @@
 """Serializers: values to a head and buffers, and back.
 
-`plain`: JSON and bytes. `arrays`: NumPy. `arrow`: Arrow, as IPC streams. `frames`: pandas, by way
-of Arrow. `pickles`: everything else. `registry`: which one is for what; plugins.
+`plain`: JSON and bytes. `arrays`: NumPy. `arrow`: Arrow and flowkit's data frames, as IPC streams.
+`frames`: pandas, by way of Arrow. `pickles`: everything else. `registry`: which one is for what;
+plugins.
 
 No library is imported for values that are not its own. `docs/format/serializers.md` defines what
 each writes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -63,6 +64,33 @@ class ArrowSerializer(Serializer):
             return reader.read_next_batch().column(0)
         table = reader.read_all()
         return table if kind == "table" else table.column(0)
+
+
+class FrameSerializer(Serializer):
+    """Data frames of flowkit's own: their Arrow table, once, mapped when it is loaded."""
+
+    tag = "frame"
+
+    def accepts(self, value: object) -> bool:
+        """Say whether the value is a data frame that an IPC stream keeps."""
+        frame: Any = value
+        return type(value).__qualname__ == "DataFrame" and ArrowSerializer().accepts(
+            frame.to_arrow()
+        )
+
+    def dump(self, value: object) -> tuple[bytes, Sequence[Buffer | Sequence[Buffer]]]:
+        """Return an empty head, and the stream in pieces that alias the frame."""
+        frame: Any = value
+        table = frame.to_arrow()
+        return b"", (stream(table.schema, table.to_batches()),)
+
+    def load(self, head: bytes, buffers: Sequence[memoryview]) -> object:
+        """Read the stream in place."""
+        import pyarrow
+
+        table = pyarrow.ipc.open_stream(pyarrow.py_buffer(buffers[0])).read_all()
+        # By name: tables are a higher room, which the store knows nothing of.
+        return import_module("flowkit.table").DataFrame(table)
 
 
 def stream(schema: pyarrow.Schema, batches: Sequence[pyarrow.RecordBatch]) -> Sequence[memoryview]:

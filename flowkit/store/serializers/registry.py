@@ -23,12 +23,14 @@ BUILT_IN: Final[Mapping[str, str]] = MappingProxyType(
         "bytes": "flowkit.store.serializers.plain:BytesSerializer",
         "numpy": "flowkit.store.serializers.arrays:NumpySerializer",
         "arrow": "flowkit.store.serializers.arrow:ArrowSerializer",
+        "frame": "flowkit.store.serializers.arrow:FrameSerializer",
         "pandas": "flowkit.store.serializers.frames:PandasSerializer",
         "pickle": "flowkit.store.serializers.pickles:PickleSerializer",
     }
 )
 
 _BY_LIBRARY: Final = {"numpy": "numpy", "pyarrow": "arrow", "pandas": "pandas"}
+_BY_MODULE: Final = {"flowkit.table.data_frame": "frame"}
 _JSON: Final = JsonSerializer()
 _BYTES: Final = BytesSerializer()
 _PICKLE: Final = PickleSerializer()
@@ -43,8 +45,9 @@ def find_serializer(value: object) -> Serializer:
         return _JSON
     if _BYTES.accepts(value):
         return _BYTES
-    library = type(value).__module__.partition(".")[0]
-    tag = _BY_LIBRARY.get(library)
+    module = type(value).__module__
+    library = module.partition(".")[0]
+    tag = _BY_LIBRARY.get(library) or _BY_MODULE.get(module)
     if tag is not None:
         serializer = get_serializer(tag)
         if serializer.accepts(value):

@@ -428,7 +428,9 @@ def running(workspace: Workspace, begin: Begin) -> Iterator[Callable[[Attempt], 
             inputs=Digests(),
             input_steps=(),
         )
-        current.enter(CurrentTask(spec=spec, parameter_names=(), open_tempdir=str))
+        current.enter(
+            CurrentTask(spec=spec, parameter_names=(), open_tempdir=str, note_table=print)
+        )
         return story
 
     yield enter

@@ -1,0 +1,121 @@
+"""Tables and data frames: Iceberg tables read in shards, written in parts, one commit for all.
+
+* `table`, `scan`: the face: `Table`, and `Scan`, which says what to read of which version
+* `catalogs`, `loading`: from settings to a catalog, from a name to a table
+* `schemas`, `models`, `evolution`: making tables, and changing their columns and partitions
+* `filters`, `conditions`: filters as users write them, and as plain data
+* `snapshots`, `history`, `planning`, `targets`: which version, which files of it, which columns
+* `shards`: some rows of a snapshot as a small value
+* `reading`, `row_groups`, `decoding`, `projection`, `deletes`, `files`: a shard's rows, from files
+* `data_frame`, `sql`, `previews`: rows in memory
+* `writing`, `incoming`, `conforming`, `partitioning`, `transforms`, `sorting`, `encoding`,
+  `datafiles`, `written`: rows into data files
+* `committing`, `changes`, `deleting`, `rewriting`, `upserting`, `keys`, `retrying`: data files
+  into one snapshot, once
+* `refs`, `expiry`, `orphans`, `reachable`: branches, and upkeep
+* `lineage`: which snapshots a task has read and written
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowkit.lazy import loads
+
+if TYPE_CHECKING:
+    from flowkit.table.catalogs import open_catalog
+    from flowkit.table.data_frame import DataFrame
+    from flowkit.table.errors import (
+        CatalogError,
+        CatalogInvalid,
+        CommitConflict,
+        CommitFailed,
+        DataFileDamaged,
+        DataFileMissing,
+        DataFileUnlike,
+        FilterInvalid,
+        NotAncestor,
+        PartRefused,
+        SchemaInvalid,
+        SchemaMismatch,
+        SnapshotExpired,
+        TableExists,
+        UnknownCatalog,
+        UnknownColumn,
+        UnknownRef,
+        UnknownSnapshot,
+        UnknownTable,
+        UnsupportedTable,
+    )
+    from flowkit.table.expiry import Expired
+    from flowkit.table.history import SnapshotRow
+    from flowkit.table.orphans import OrphanFile
+    from flowkit.table.previews import html_preview, text_preview
+    from flowkit.table.refs import RefRow
+    from flowkit.table.scan import Plan, Scan
+    from flowkit.table.shards import FilePart, Shard
+    from flowkit.table.table import Table
+    from flowkit.table.writing import TableWriter
+    from flowkit.table.written import WrittenFiles
+
+__all__ = [
+    "CatalogError",
+    "CatalogInvalid",
+    "CommitConflict",
+    "CommitFailed",
+    "DataFileDamaged",
+    "DataFileMissing",
+    "DataFileUnlike",
+    "DataFrame",
+    "Expired",
+    "FilePart",
+    "FilterInvalid",
+    "NotAncestor",
+    "OrphanFile",
+    "PartRefused",
+    "Plan",
+    "RefRow",
+    "Scan",
+    "SchemaInvalid",
+    "SchemaMismatch",
+    "Shard",
+    "SnapshotExpired",
+    "SnapshotRow",
+    "Table",
+    "TableExists",
+    "TableWriter",
+    "UnknownCatalog",
+    "UnknownColumn",
+    "UnknownRef",
+    "UnknownSnapshot",
+    "UnknownTable",
+    "UnsupportedTable",
+    "WrittenFiles",
+    "html_preview",
+    "open_catalog",
+    "text_preview",
+]
+
+__getattr__ = loads(
+    "flowkit.table",
+    {
+        "flowkit.table.catalogs": "open_catalog",
+        "flowkit.table.data_frame": "DataFrame",
+        "flowkit.table.errors": (
+            "CatalogError CatalogInvalid CommitConflict CommitFailed DataFileDamaged "
+            "DataFileMissing DataFileUnlike FilterInvalid NotAncestor PartRefused SchemaInvalid "
+            "SchemaMismatch SnapshotExpired TableExists UnknownCatalog UnknownColumn UnknownRef "
+            "UnknownSnapshot UnknownTable UnsupportedTable"
+        ),
+        "flowkit.table.expiry": "Expired",
+        "flowkit.table.history": "SnapshotRow",
+        "flowkit.table.orphans": "OrphanFile",
+        "flowkit.table.previews": "html_preview text_preview",
+        "flowkit.table.refs": "RefRow",
+        "flowkit.table.scan": "Plan Scan",
+        "flowkit.table.shards": "FilePart Shard",
+        "flowkit.table.table": "Table",
+        "flowkit.table.writing": "TableWriter",
+        "flowkit.table.written": "WrittenFiles",
+    },
+)

@@ -1,0 +1,102 @@
+"""`Table`: what is written is read back; deletes take what a scan would find."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow
+import pytest
+
+from flowkit import DataFrame, Table
+from flowkit.table import NotAncestor, SchemaMismatch, UnknownRef
+
+ROWS = pyarrow.table(
+    {
+        "id": range(6),
+        "kind": ["a", "b", None, "a", "b", None],
+        "parts": [None, [], [{"n": 1}], None, [{"n": None}], [None]],
+        "map": pyarrow.array(
+            [None, [], [("k", 1)], None, [("k", None)], []], pyarrow.map_("string", "int64")
+        ),
+        "ts": [datetime(2026, 1, 1 + at) for at in range(6)],
+    }
+)
+
+
+def ids(table: Table, **given: Any) -> list[int]:
+    return sorted(table.scan(**given).to_arrow()["id"].to_pylist())
+
+
+@pytest.mark.parametrize("partition", [[], ["kind"], ["bucket(4, id)", "day(ts)"]], ids=str)
+@pytest.mark.parametrize(
+    "where", ["kind != 'a'", "kind = 'a'", "kind is null", "kind not in ('a')", "id > 2", "true"]
+)
+def test_a_delete_takes_the_rows_that_a_scan_finds(partition: list[str], where: str) -> None:
+    table = Table.create("shop.orders", ROWS, partition=partition)
+    table.append(ROWS)
+    found = table.scan(where=where).to_arrow().to_pylist()
+    before = table.scan().to_arrow().to_pylist()
+    table.delete(where)
+    left = table.scan().to_arrow().to_pylist()
+    assert sorted(map(repr, [*left, *found])) == sorted(map(repr, before))
+    assert len(found) + len(left) == 6
+
+
+def test_parts_of_several_writers_become_visible_at_once() -> None:
+    table = Table.create("shop.orders", ROWS, partition=["kind"])
+    parts = []
+    for at in range(3):
+        with table.writer(file_size="1MB", memory="64MB") as writer:
+            writer.write(DataFrame(ROWS.slice(at * 2, 2)))
+        parts.append(writer.result)
+        assert ids(Table("shop.orders")) == []
+    snapshot = table.commit(parts)
+    assert table.snapshot == snapshot
+    assert ids(table) == ids(Table("shop.orders")) == [0, 1, 2, 3, 4, 5]
+    assert [one.snapshot_id for one in table.history()] == [snapshot]
+
+
+def test_rows_are_appended_overwritten_replaced_and_upserted() -> None:
+    table = Table.create("shop.orders", ROWS, partition=["kind"])
+    table.append(ROWS)
+    table.overwrite(ROWS.slice(0, 1))
+    assert ids(table) == [0, 1, 2, 4, 5]
+    table.upsert(ROWS.slice(3, 2), on=["id"])
+    assert ids(table) == [0, 1, 2, 3, 4, 5]
+    table.replace(ROWS.slice(5))
+    assert ids(table) == [5]
+    with pytest.raises(SchemaMismatch, match="`id`"):
+        table.append(pyarrow.table({"id": ["x"]}))
+
+
+def test_a_branch_is_written_looked_at_and_published() -> None:
+    table = Table.create("shop.orders", ROWS)
+    table.append(ROWS.slice(0, 1))
+    table.create_branch("audit")
+    table.create_tag("v1")
+    table.append(ROWS.slice(1, 2), branch="audit")
+    assert ids(table) == [0]
+    assert ids(table, branch="audit") == [0, 1, 2]
+    table.publish("audit")
+    assert ids(table) == [0, 1, 2]
+    assert ids(table, branch="v1") == [0]
+    assert [one.name for one in table.branches()] == ["audit", "main", "v1"]
+    table.append(ROWS.slice(3, 1))
+    table.append(ROWS.slice(4, 1), branch="audit")
+    with pytest.raises(NotAncestor):
+        table.publish("audit")
+    table.delete_branch("audit")
+    table.delete_tag("v1")
+    with pytest.raises(UnknownRef):
+        table.scan(branch="audit")
+
+
+def test_old_snapshots_expire() -> None:
+    table = Table.create("shop.orders", ROWS)
+    for at in range(3):
+        table.append(ROWS.slice(at, 1))
+    expired = table.expire(older_than=datetime.now(UTC) + timedelta(minutes=1))
+    assert len(expired.snapshot_ids) == 2
+    assert ids(table) == [0, 1, 2]
+    assert table.orphans() == table.clean() == []
