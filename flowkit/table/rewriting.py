@@ -10,12 +10,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 from pyiceberg.expressions import AlwaysTrue
-from pyiceberg.io.pyarrow import ArrowScan
-from pyiceberg.schema import Schema
+from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
+from pyiceberg.manifest import FileFormat
 from pyiceberg.table import FileScanTask, Table
+from pyiceberg.transforms import IdentityTransform
 
+from flowkit.table.conforming import conform, field_id_of
 from flowkit.table.writing import open_writer
 from flowkit.table.written import WrittenFile
 
@@ -52,7 +58,7 @@ class Rewriter:
     def _write(self, task: FileScanTask) -> tuple[WrittenFile, ...] | None:
         gone = 0
         with open_writer(self._table) as writer:
-            for batch in rows_of(self._table, task, self._table.schema()):
+            for batch in rows_of(self._table, task):
                 stays = self._keep(batch)
                 kept = batch.filter(stays)
                 gone += batch.num_rows - kept.num_rows
@@ -64,11 +70,64 @@ class Rewriter:
         return writer.result.files
 
 
-def rows_of(table: Table, task: FileScanTask, columns: Schema) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a data file that are not deleted, with some of the table's columns."""
+def rows_of(table: Table, task: FileScanTask) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a data file that are not deleted, in the table's present schema.
+
+    Files of Iceberg writers are read here: pyiceberg's reader makes an empty list or map of a
+    null one that holds structs, and a rewritten file would keep that for good. Files that were
+    added as they are, without field ids or without their partition columns, are left to it.
+    """
+    if any(one.file_format != FileFormat.PARQUET for one in (task.file, *task.delete_files)):
+        yield from _by_pyiceberg(table, task)
+        return
+    with table.io.new_input(task.file.file_path).open() as stream:
+        file = pq.ParquetFile(stream)
+        if _needs_mapping(table, task, file.schema_arrow):
+            yield from _by_pyiceberg(table, task)
+            return
+        deleted = _deleted_positions(table, task)
+        expected = table.schema().as_struct()
+        target = schema_to_pyarrow(table.schema())
+        start = 0
+        for batch in file.iter_batches():
+            stop = start + batch.num_rows
+            rows = conform(batch, expected, target, ".".join(table.name()), by_id=True)
+            hit = deleted[(deleted >= start) & (deleted < stop)] - start
+            if len(hit):
+                stays = np.ones(batch.num_rows, dtype=bool)
+                stays[hit] = False
+                rows = rows.filter(pa.array(stays))
+            yield rows
+            start = stop
+
+
+def _needs_mapping(table: Table, task: FileScanTask, found: pa.Schema) -> bool:
+    """Whether columns of a file must be told by their names, or taken from its partition."""
+    ids = {field_id_of(field) for field in found}
+    of_partition = {
+        field.source_id
+        for field in table.specs()[task.file.spec_id].fields
+        if isinstance(field.transform, IdentityTransform)
+    }
+    tops = {field.field_id for field in table.schema().fields}
+    return None in ids or not (of_partition & tops) <= ids
+
+
+def _deleted_positions(table: Table, task: FileScanTask) -> NDArray[np.int64]:
+    """Return the positions in a data file that delete files name."""
+    found = [np.empty(0, dtype=np.int64)]
+    for delete in task.delete_files:
+        with table.io.new_input(delete.file_path).open() as stream:
+            named = pq.read_table(stream, columns=["file_path", "pos"])
+        ours = named.filter(pc.equal(named.column("file_path"), task.file.file_path))
+        found.append(ours.column("pos").to_numpy())
+    return np.concatenate(found)
+
+
+def _by_pyiceberg(table: Table, task: FileScanTask) -> Iterator[pa.RecordBatch]:
     yield from ArrowScan(
         table_metadata=table.metadata,
         io=table.io,
-        projected_schema=columns,
+        projected_schema=table.schema(),
         row_filter=AlwaysTrue(),
     ).to_record_batches([task])

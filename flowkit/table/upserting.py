@@ -31,6 +31,7 @@ from pyiceberg.types import (
 )
 
 from flowkit.errors import UsageError
+from flowkit.table.conforming import field_id_of
 from flowkit.table.errors import PartRefused
 from flowkit.table.partitioning import number_rows
 from flowkit.table.transforms import to_physical
@@ -45,7 +46,6 @@ _BOUNDED = (
     TimestamptzType,
     DecimalType,
 )
-_FIELD_ID = b"PARQUET:field_id"
 
 
 class UpsertKeys:
@@ -123,8 +123,8 @@ def _read_keys(table: Table, path: str, arrow: pa.Schema) -> pa.Table:
     """Read key columns of a new file, by field id: a column may have been renamed meanwhile."""
     with table.io.new_input(path).open() as stream:
         file = pq.ParquetFile(stream)
-        names = {(one.metadata or {}).get(_FIELD_ID): one.name for one in file.schema_arrow}
-        found = [names.get((one.metadata or {})[_FIELD_ID]) for one in arrow]
+        names = {field_id_of(one): one.name for one in file.schema_arrow}
+        found = [names.get(field_id_of(one)) for one in arrow]
         read = file.read(columns=[name for name in found if name is not None])
     columns: list[Any] = [
         pa.nulls(read.num_rows, one.type) if name is None else read.column(name).cast(one.type)
