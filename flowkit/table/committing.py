@@ -20,7 +20,7 @@ from pyiceberg.typedef import Record
 
 from flowkit.errors import UsageError
 from flowkit.table.changes import Appending, Changes, Deleting, Plan, Replacing
-from flowkit.table.deleting import complement_of, parse_where
+from flowkit.table.deleting import columns_of, complement_of, parse_where
 from flowkit.table.errors import CommitConflict, CommitFailed, PartRefused, UnknownRef
 from flowkit.table.history import FILES, KEY, ROWS, RUN, ancestors, described, head_of, notes_of
 from flowkit.table.keys import CommitIdentity, count_commit, identify
@@ -225,13 +225,14 @@ def _plan(
 ) -> Plan:
     if mode == "delete" and where is not None:
         parsed = parse_where(where, table)
-        keep = complement_of(parsed, table)
-        return Deleting(parsed, Rewriter(table, keep), whole_files=True)
+        rewriter = Rewriter(table, complement_of(parsed, table), columns_of(parsed, table))
+        return Deleting(parsed, rewriter, whole_files=True)
     if mode == "upsert":
         keys = UpsertKeys(table, parts, on)
         if not keys.count:
             return Appending()
-        return Deleting(keys.where, Rewriter(table, keys.keep), whole_files=False)
+        rewriter = Rewriter(table, keys.keep, keys.columns)
+        return Deleting(keys.where, rewriter, whole_files=False)
     if mode == "append":
         return Appending()
     return Replacing(parts, partitions_only=mode == "overwrite")

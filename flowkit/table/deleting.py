@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from pyiceberg.expressions import BooleanExpression
 from pyiceberg.expressions.parser import parse
-from pyiceberg.expressions.visitors import bind
+from pyiceberg.expressions.visitors import bind, extract_field_ids
 from pyiceberg.io.pyarrow import expression_to_pyarrow
+from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyparsing import ParseException
 
@@ -32,6 +33,15 @@ def parse_where(where: str | BooleanExpression, table: Table) -> BooleanExpressi
             hint=f"its columns are: {', '.join(field.name for field in table.schema().fields)}",
         ) from error
     return parsed
+
+
+def columns_of(where: BooleanExpression, table: Table) -> Schema:
+    """Return the top-level columns that a filter looks at."""
+    schema = table.schema()
+    ids = extract_field_ids(bind(schema, where, case_sensitive=True))
+    # The accessor of a field within structs begins at its top-level column.
+    tops = {schema.accessor_for_field(field_id).position for field_id in ids}
+    return Schema(*(schema.fields[at] for at in sorted(tops)))
 
 
 def complement_of(where: BooleanExpression, table: Table) -> Callable[[pa.RecordBatch], pa.Array]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
 from pyiceberg.manifest import FileFormat
+from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask, Table
 from pyiceberg.transforms import IdentityTransform
 
@@ -30,11 +31,15 @@ Keep = Callable[[pa.RecordBatch], pa.Array]
 
 
 class Rewriter:
-    """Rewrites data files of a table, and remembers what it wrote."""
+    """Rewrites data files of a table, and remembers what it wrote.
 
-    def __init__(self, table: Table, keep: Keep) -> None:
+    `columns` are those that `keep` looks at: they alone are read to find the files to rewrite.
+    """
+
+    def __init__(self, table: Table, keep: Keep, columns: Schema) -> None:
         self._table = table
         self._keep: Final = keep
+        self._columns: Final = columns
         self._done: dict[tuple[str, ...], tuple[WrittenFile, ...] | None] = {}
 
     def rewrite(self, task: FileScanTask) -> tuple[WrittenFile, ...] | None:
@@ -56,40 +61,39 @@ class Rewriter:
                         self._table.io.delete(file.path)
 
     def _write(self, task: FileScanTask) -> tuple[WrittenFile, ...] | None:
-        gone = 0
-        with open_writer(self._table) as writer:
-            for batch in rows_of(self._table, task):
-                stays = self._keep(batch)
-                kept = batch.filter(stays)
-                gone += batch.num_rows - kept.num_rows
-                writer.write(kept)
-        if not gone:
-            for file in writer.result.files:
-                self._table.io.delete(file.path)
+        if all(pc.all(self._keep(one)).as_py() for one in self._rows(task, self._columns)):
             return None
+        with open_writer(self._table) as writer:
+            for batch in self._rows(task, self._table.schema()):
+                writer.write(batch.filter(self._keep(batch)))
         return writer.result.files
 
+    def _rows(self, task: FileScanTask, columns: Schema) -> Iterator[pa.RecordBatch]:
+        return (one for one in rows_of(self._table, task, columns) if one.num_rows)
 
-def rows_of(table: Table, task: FileScanTask) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a data file that are not deleted, in the table's present schema.
+
+def rows_of(table: Table, task: FileScanTask, columns: Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a data file that are not deleted, with some of the table's columns.
 
     Files of Iceberg writers are read here: pyiceberg's reader makes an empty list or map of a
     null one that holds structs, and a rewritten file would keep that for good. Files that were
     added as they are, without field ids or without their partition columns, are left to it.
     """
     if any(one.file_format != FileFormat.PARQUET for one in (task.file, *task.delete_files)):
-        yield from _by_pyiceberg(table, task)
+        yield from _by_pyiceberg(table, task, columns)
         return
     with table.io.new_input(task.file.file_path).open() as stream:
         file = pq.ParquetFile(stream)
         if _needs_mapping(table, task, file.schema_arrow):
-            yield from _by_pyiceberg(table, task)
+            yield from _by_pyiceberg(table, task, columns)
             return
         deleted = _deleted_positions(table, task)
-        expected = table.schema().as_struct()
-        target = schema_to_pyarrow(table.schema())
+        expected, target = columns.as_struct(), schema_to_pyarrow(columns)
+        wanted = {field.field_id for field in columns.fields}
+        names = [one.name for one in file.schema_arrow if field_id_of(one) in wanted]
         start = 0
-        for batch in file.iter_batches():
+        # A file that has none of the columns still tells how many rows it has.
+        for batch in file.iter_batches(columns=names or None):
             stop = start + batch.num_rows
             rows = conform(batch, expected, target, ".".join(table.name()), by_id=True)
             hit = deleted[(deleted >= start) & (deleted < stop)] - start
@@ -124,10 +128,10 @@ def _deleted_positions(table: Table, task: FileScanTask) -> NDArray[np.int64]:
     return np.concatenate(found)
 
 
-def _by_pyiceberg(table: Table, task: FileScanTask) -> Iterator[pa.RecordBatch]:
+def _by_pyiceberg(table: Table, task: FileScanTask, columns: Schema) -> Iterator[pa.RecordBatch]:
     yield from ArrowScan(
         table_metadata=table.metadata,
         io=table.io,
-        projected_schema=table.schema(),
+        projected_schema=columns,
         row_filter=AlwaysTrue(),
     ).to_record_batches([task])

@@ -65,7 +65,12 @@ def table(tmp_path: Path) -> Table:
 
 def read(table: Table) -> list[dict[str, object]]:
     tasks = table.scan().plan_files()
-    return [row for task in tasks for batch in rows_of(table, task) for row in batch.to_pylist()]
+    return [
+        row
+        for task in tasks
+        for batch in rows_of(table, task, table.schema())
+        for row in batch.to_pylist()
+    ]
 
 
 def test_rows_that_stay_are_untouched_null_lists_among_them(table: Table) -> None:
@@ -103,7 +108,7 @@ def test_rows_that_a_delete_file_names_do_not_come_back(table: Table, tmp_path: 
         file_path=f"file://{tmp_path}/deletes.parquet",
         file_format=FileFormat.PARQUET,
     )
-    batches = list(rows_of(table, FileScanTask(task.file, {delete})))
+    batches = list(rows_of(table, FileScanTask(task.file, {delete}), table.schema()))
     assert [row for batch in batches for row in batch.to_pylist()] == ROWS[1:3]
 
 
@@ -113,3 +118,27 @@ def test_a_file_without_field_ids_is_read_by_its_names(table: Table, tmp_path: P
     table.add_files([f"file://{tmp_path}/foreign.parquet"])
     commit_files(table, [], mode="delete", where="n < 7")
     assert {row["n"]: row["gone"] for row in read(table)} == {7: "f", None: None}
+
+
+def test_a_filter_on_a_column_that_a_file_does_not_have_is_null_there(table: Table) -> None:
+    with table.update_schema() as update:
+        update.add_column("added", StringType())
+    commit_files(table, [], mode="delete", where="added = 'x'")
+    assert len(read(table)) == 4
+    commit_files(table, [], mode="delete", where="added is null")
+    assert read(table) == []
+
+
+def test_a_filter_on_a_field_within_a_struct_deletes_its_rows(table: Table) -> None:
+    catalog = table.catalog
+    schema = Schema(NestedField(1, "s", PAIR, required=False))
+    nested = catalog.create_table("n.nested", schema)
+    with open_writer(nested) as writer:
+        writer.write(
+            pa.table({"s": [{"a": 1, "b": "u"}, {"a": 2, "b": "v"}, None]}).cast(
+                pa.schema([("s", pa.struct([("a", pa.int32()), ("b", pa.string())]))])
+            )
+        )
+    commit_files(nested, [writer.result])
+    commit_files(nested, [], mode="delete", where="s.a = 1")
+    assert read(nested) == [{"s": {"a": 2, "b": "v"}}, {"s": None}]
