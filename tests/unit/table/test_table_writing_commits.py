@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -111,6 +112,17 @@ def test_many_parts_become_visible_in_one_snapshot(table: Table) -> None:
     assert rows(table) == [A, B, C]
     assert [one.snapshot_id for one in snapshots(table)] == [made]
     assert table.current_snapshot().snapshot_id == made  # type: ignore[union-attr]
+
+
+def test_a_thousand_parts_are_one_snapshot(table: Table) -> None:
+    # Files that are not there: a commit goes by what parts say of them.
+    one = part(table, A)
+    [file] = one.files
+    parts = [replace(one, files=(replace(file, path=f"{file.path}-{n}"),)) for n in range(1000)]
+    commit_files(table, parts)
+    assert len(history(table)) == 1
+    assert len(list(table.scan().plan_files())) == 1000
+    assert table.scan().count() == 1000
 
 
 def test_the_snapshot_says_who_made_it_and_what_it_added(table: Table) -> None:
