@@ -75,14 +75,21 @@ def commit_files(
     """
     listed = tuple(parts)
     target = branch or _branch_of(listed) or MAIN_BRANCH
-    _check_arguments(mode, listed, where, on)
-    commit = _Commit(table, listed, target, key, properties or {}, is_append=mode == "append")
+    _check_arguments(mode, where=where, on=on)
+    commit = _Commit(
+        table,
+        listed,
+        branch=target,
+        key=key,
+        properties=properties or {},
+        is_append=mode == "append",
+    )
     base = head_of(table.metadata, target)
     # The key comes first: of a commit that was made, parts may be gone, and bases outdated.
     if (landed := commit.find()) is not None:
         return landed
     commit.check()
-    return commit.make(_plan(table, listed, mode, where, on), base)
+    return commit.make(_plan(table, listed, mode=mode, where=where, on=on), base)
 
 
 class _Commit:
@@ -92,10 +99,10 @@ class _Commit:
         self,
         table: Table,
         parts: tuple[WrittenFiles, ...],
+        *,
         branch: str,
         key: str | None,
         properties: Mapping[str, str],
-        *,
         is_append: bool,
     ) -> None:
         self._table, self._parts, self._branch = table, parts, branch
@@ -219,6 +226,7 @@ class _Commit:
 def _plan(
     table: Table,
     parts: Sequence[WrittenFiles],
+    *,
     mode: Mode,
     where: str | BooleanExpression | None,
     on: Sequence[str],
@@ -239,10 +247,7 @@ def _plan(
 
 
 def _check_arguments(
-    mode: Mode,
-    parts: Sequence[WrittenFiles],
-    where: str | BooleanExpression | None,
-    on: Sequence[str],
+    mode: Mode, *, where: str | BooleanExpression | None, on: Sequence[str]
 ) -> None:
     if (where is not None) != (mode == "delete"):
         raise UsageError("`where` goes with the mode `delete`", hint="pass both or neither")

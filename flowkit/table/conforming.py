@@ -7,6 +7,7 @@ column is null; anything else is said column by column, all at once, before a ro
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -92,8 +93,8 @@ def conform(
     batch: pa.RecordBatch,
     expected: StructType,
     target: pa.Schema,
-    table: str,
     *,
+    table: str,
     by_id: bool = False,
 ) -> pa.RecordBatch:
     """Return a batch that `check_columns` accepted, in the table's Arrow schema.
@@ -124,20 +125,20 @@ def field_id_of(field: pa.Field) -> int | None:
     return int(text) if text is not None else None
 
 
+@dataclass(frozen=True, slots=True)
 class _Place:
     """Where in the table a conversion is, for its errors; and how many rows it must yield."""
 
-    def __init__(self, table: str, column: str, rows: int, by_id: bool) -> None:
-        self.table, self.column, self.rows, self.by_id = table, column, rows, by_id
+    table: str
+    column: str
+    rows: int
+    by_id: bool
 
     def inside(self, name: str, rows: int) -> _Place:
         return _Place(self.table, f"{self.column}.{name}", rows, self.by_id)
 
     def misfit(self, expected: str, found: str) -> SchemaMismatch:
         return SchemaMismatch(self.table, [Misfit(self.column, expected, found)])
-
-
-# --- checking ----------------------------------------------------------------------------------
 
 
 def _misfits(found: list[pa.Field], expected: StructType, path: str) -> Iterator[Misfit]:
@@ -195,9 +196,6 @@ def _is_list(found: pa.DataType) -> bool:
     )
 
 
-# --- converting --------------------------------------------------------------------------------
-
-
 def _converted(
     column: pa.Array | None, field: NestedField, target: pa.DataType, place: _Place
 ) -> pa.Array:
@@ -205,7 +203,7 @@ def _converted(
         return pa.nulls(place.rows, target)
     if pa.types.is_dictionary(column.type):
         values = field.model_copy(update={"required": False})
-        inner = _Place(place.table, place.column, len(column.dictionary), place.by_id)
+        inner = replace(place, rows=len(column.dictionary))
         column = _converted(column.dictionary, values, target, inner).take(column.indices)
     if field.required and column.null_count:
         raise place.misfit(f"{field.field_type}, required", f"{column.null_count} nulls")

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from flowkit.errors import FlowkitError, StoreError, UsageError
 
-# --- writing, committing and upkeep ------------------------------------------------------------
-
 
 @dataclass(frozen=True, slots=True)
 class Misfit:

@@ -91,11 +91,11 @@ def rows_of(table: Table, task: FileScanTask, columns: Schema) -> Iterator[pa.Re
         expected, target = columns.as_struct(), schema_to_pyarrow(columns)
         wanted = {field.field_id for field in columns.fields}
         names = [one.name for one in file.schema_arrow if field_id_of(one) in wanted]
-        start = 0
+        name, start = ".".join(table.name()), 0
         # A file that has none of the columns still tells how many rows it has.
         for batch in file.iter_batches(columns=names or None):
             stop = start + batch.num_rows
-            rows = conform(batch, expected, target, ".".join(table.name()), by_id=True)
+            rows = conform(batch, expected, target, table=name, by_id=True)
             hit = deleted[(deleted >= start) & (deleted < stop)] - start
             if len(hit):
                 stays = np.ones(batch.num_rows, dtype=bool)

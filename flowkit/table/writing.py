@@ -127,7 +127,7 @@ class TableWriter:
                 self._checked = batch.schema
             for piece in cut(batch, max_bytes=self._piece_bytes, max_rows=_PIECE_ROWS):
                 self._waiting.append(
-                    conform(piece, self._columns, self._files.layout.arrow, self._name)
+                    conform(piece, self._columns, self._files.layout.arrow, table=self._name)
                 )
                 self._waiting_bytes += self._waiting[-1].nbytes
                 if self._waiting_bytes >= self._piece_bytes:

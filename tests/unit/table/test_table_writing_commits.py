@@ -289,9 +289,6 @@ def test_partitions_of_every_type_can_be_overwritten(
     assert sorted(table.scan().to_arrow().column("x").to_pylist()) == [2, 4, 5]
 
 
-# --- refusals ----------------------------------------------------------------------------------
-
-
 def test_a_part_of_another_table_is_refused(catalog: BusyCatalog, table: Table) -> None:
     other = catalog.create_table("n.other", SCHEMA)
     with pytest.raises(PartRefused) as raised:
@@ -357,9 +354,6 @@ def test_a_filter_that_does_not_fit_is_refused(table: Table, where: str) -> None
     assert where in str(raised.value)
 
 
-# --- branches ----------------------------------------------------------------------------------
-
-
 def test_a_part_goes_to_the_branch_it_was_written_for(table: Table) -> None:
     commit_files(table, [part(table, A)])
     create_branch(table, "audit")
@@ -398,9 +392,6 @@ def test_a_branch_that_is_not_there_or_is_a_tag_is_refused(table: Table) -> None
         commit_files(table, [part(table, B)], branch="audit")
     with pytest.raises(UsageError):
         commit_files(table, [part(table, B)], branch="v1")
-
-
-# --- others at the same time -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
