@@ -366,9 +366,10 @@ def test_a_table_without_partitions_has_the_unpartitioned_spec(catalog: SqlCatal
 
 def test_more_partitions_than_files_may_be_open_are_written(catalog: SqlCatalog) -> None:
     table = partitioned(catalog, IdentityTransform(), 1)
-    data = pa.table({"id": [n % 300 for n in range(1500)]})
-    found = written(table, *data.to_batches(max_chunksize=500), memory_bytes=3000)
-    assert len({one.partition for one in found.files}) == 300
+    data = pa.table({"id": [n % 260 for n in range(780)]})
+    found = written(table, *data.to_batches(max_chunksize=390), memory_bytes=20_000)
+    assert len({one.partition for one in found.files}) == 260
+    assert len(found.files) > 260
     commit_files(table, [found])
     assert sorted(table.scan().to_arrow().column("id").to_pylist()) == sorted(
         data.column("id").to_pylist()
