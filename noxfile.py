@@ -50,6 +50,13 @@ def lint(session: nox.Session) -> None:
     session.run("clang-format", "--dry-run", "--Werror", *cpp_sources())
 
 
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Read with DuckDB's Iceberg extension what flowkit wrote."""
+    install(session, "test,interop")
+    session.run("pytest", *(session.posargs or ["tests/unit/table/test_table_writing_interop.py"]))
+
+
 def run_tests(session: nox.Session) -> None:
     """All tests but those of the documentation, then the examples in docstrings."""
     install(session, "test")

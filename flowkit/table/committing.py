@@ -20,7 +20,7 @@ from pyiceberg.typedef import Record
 
 from flowkit.errors import UsageError
 from flowkit.table.changes import Appending, Changes, Deleting, Plan, Replacing
-from flowkit.table.deleting import complement_of
+from flowkit.table.deleting import columns_of, complement_of
 from flowkit.table.errors import CommitConflict, CommitFailed, PartRefused, UnknownRef
 from flowkit.table.filters import parse_filter
 from flowkit.table.history import FILES, KEY, ROWS, RUN, ancestors, described, head_of, notes_of
@@ -76,14 +76,21 @@ def commit_files(
     """
     listed = tuple(parts)
     target = branch or _branch_of(listed) or MAIN_BRANCH
-    _check_arguments(mode, listed, where, on)
-    commit = _Commit(table, listed, target, key, properties or {}, is_append=mode == "append")
+    _check_arguments(mode, where=where, on=on)
+    commit = _Commit(
+        table,
+        listed,
+        branch=target,
+        key=key,
+        properties=properties or {},
+        is_append=mode == "append",
+    )
     base = head_of(table.metadata, target)
     # The key comes first: of a commit that was made, parts may be gone, and bases outdated.
     if (landed := commit.find()) is not None:
         return landed
     commit.check()
-    return commit.make(_plan(table, listed, mode, where, on), base)
+    return commit.make(_plan(table, listed, mode=mode, where=where, on=on), base)
 
 
 class _Commit:
@@ -93,10 +100,10 @@ class _Commit:
         self,
         table: Table,
         parts: tuple[WrittenFiles, ...],
+        *,
         branch: str,
         key: str | None,
         properties: Mapping[str, str],
-        *,
         is_append: bool,
     ) -> None:
         self._table, self._parts, self._branch = table, parts, branch
@@ -220,29 +227,28 @@ class _Commit:
 def _plan(
     table: Table,
     parts: Sequence[WrittenFiles],
+    *,
     mode: Mode,
     where: str | BooleanExpression | None,
     on: Sequence[str],
 ) -> Plan:
     if mode == "delete" and where is not None:
         parsed = parse_filter(where, table.schema(), table=".".join(table.name()))
-        keep = complement_of(parsed, table)
-        return Deleting(parsed, Rewriter(table, keep), whole_files=True)
+        rewriter = Rewriter(table, complement_of(parsed, table), columns_of(parsed, table))
+        return Deleting(parsed, rewriter, whole_files=True)
     if mode == "upsert":
         keys = UpsertKeys(table, parts, on)
         if not keys.count:
             return Appending()
-        return Deleting(keys.where, Rewriter(table, keys.keep), whole_files=False)
+        rewriter = Rewriter(table, keys.keep, keys.columns)
+        return Deleting(keys.where, rewriter, whole_files=False)
     if mode == "append":
         return Appending()
     return Replacing(parts, partitions_only=mode == "overwrite")
 
 
 def _check_arguments(
-    mode: Mode,
-    parts: Sequence[WrittenFiles],
-    where: str | BooleanExpression | None,
-    on: Sequence[str],
+    mode: Mode, *, where: str | BooleanExpression | None, on: Sequence[str]
 ) -> None:
     if (where is not None) != (mode == "delete"):
         raise UsageError("`where` goes with the mode `delete`", hint="pass both or neither")

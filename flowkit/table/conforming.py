@@ -6,7 +6,8 @@ column is null; anything else is said column by column, all at once, before a ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -37,6 +38,8 @@ from pyiceberg.types import (
 )
 
 from flowkit.table.errors import Misfit, SchemaMismatch
+
+_FIELD_ID: Final = b"PARQUET:field_id"
 
 
 def _is_naive(kind: Any) -> bool:
@@ -87,42 +90,55 @@ def check_columns(found: pa.Schema, expected: StructType, table: str) -> None:
 
 
 def conform(
-    batch: pa.RecordBatch, expected: StructType, target: pa.Schema, table: str
+    batch: pa.RecordBatch,
+    expected: StructType,
+    target: pa.Schema,
+    *,
+    table: str,
+    by_id: bool = False,
 ) -> pa.RecordBatch:
     """Return a batch that `check_columns` accepted, in the table's Arrow schema.
 
-    Columns that have the right type already are not copied.
+    Columns that have the right type already are not copied. `by_id`: the batch is from a data
+    file, whose columns are known by their field ids, whatever they are called now.
 
     Raises:
         SchemaMismatch: a required column has nulls, or a value does not survive its widening.
     """
-    places = {name: at for at, name in enumerate(batch.schema.names)}
     columns = [
         _converted(
-            batch.column(places[field.name]) if field.name in places else None,
+            batch.column(at) if at is not None else None,
             field,
             arrow.type,
-            _Place(table, field.name, batch.num_rows),
+            _Place(table, field.name, batch.num_rows, by_id),
         )
-        for field, arrow in zip(expected.fields, target, strict=True)
+        for field, arrow, at in zip(
+            expected.fields, target, _places(batch.schema, expected, by_id), strict=True
+        )
     ]
     return pa.RecordBatch.from_arrays(columns, schema=target)
 
 
+def field_id_of(field: pa.Field) -> int | None:
+    """Return the field id that a column of a data file carries, if any."""
+    text = (field.metadata or {}).get(_FIELD_ID)
+    return int(text) if text is not None else None
+
+
+@dataclass(frozen=True, slots=True)
 class _Place:
     """Where in the table a conversion is, for its errors; and how many rows it must yield."""
 
-    def __init__(self, table: str, column: str, rows: int) -> None:
-        self.table, self.column, self.rows = table, column, rows
+    table: str
+    column: str
+    rows: int
+    by_id: bool
 
     def inside(self, name: str, rows: int) -> _Place:
-        return _Place(self.table, f"{self.column}.{name}", rows)
+        return _Place(self.table, f"{self.column}.{name}", rows, self.by_id)
 
     def misfit(self, expected: str, found: str) -> SchemaMismatch:
         return SchemaMismatch(self.table, [Misfit(self.column, expected, found)])
-
-
-# --- checking ----------------------------------------------------------------------------------
 
 
 def _misfits(found: list[pa.Field], expected: StructType, path: str) -> Iterator[Misfit]:
@@ -180,9 +196,6 @@ def _is_list(found: pa.DataType) -> bool:
     )
 
 
-# --- converting --------------------------------------------------------------------------------
-
-
 def _converted(
     column: pa.Array | None, field: NestedField, target: pa.DataType, place: _Place
 ) -> pa.Array:
@@ -190,7 +203,7 @@ def _converted(
         return pa.nulls(place.rows, target)
     if pa.types.is_dictionary(column.type):
         values = field.model_copy(update={"required": False})
-        inner = _Place(place.table, place.column, len(column.dictionary))
+        inner = replace(place, rows=len(column.dictionary))
         column = _converted(column.dictionary, values, target, inner).take(column.indices)
     if field.required and column.null_count:
         raise place.misfit(f"{field.field_type}, required", f"{column.null_count} nulls")
@@ -213,21 +226,30 @@ def _converted(
         ) from error
 
 
+def _places(found: Iterable[pa.Field], expected: StructType, by_id: bool) -> list[int | None]:
+    """Return where each expected field is among those found."""
+    if by_id:
+        places: dict[object, int] = {field_id_of(one): at for at, one in enumerate(found)}
+        return [places.get(field.field_id) for field in expected.fields]
+    places = {one.name: at for at, one in enumerate(found)}
+    return [places.get(field.name) for field in expected.fields]
+
+
 def _converted_struct(
     column: Any, kind: StructType, target: pa.DataType, place: _Place
 ) -> pa.Array:
-    names = [one.name for one in column.type]
     # Only a struct that is not null needs its required fields.
-    rows = column.drop_null() if column.null_count and len(column) else column
+    rows = column.drop_null() if column.null_count else column
     children = []
-    for field, arrow in zip(kind.fields, target, strict=True):
+    places = _places(column.type, kind, place.by_id)
+    for field, arrow, at in zip(kind.fields, target, places, strict=True):
         inner = place.inside(field.name, len(column))
-        child = column.field(names.index(field.name)) if field.name in names else None
-        if child is not None and field.required:
-            nulls = rows.field(names.index(field.name)).null_count
+        if at is not None and field.required:
+            nulls = rows.field(at).null_count
             if nulls:
                 raise inner.misfit(f"{field.field_type}, required", f"{nulls} nulls")
             field = field.model_copy(update={"required": False})
+        child = column.field(at) if at is not None else None
         children.append(_converted(child, field, arrow.type, inner))
     mask = column.is_null() if column.null_count else None
     return pa.StructArray.from_arrays(children, fields=list(target), mask=mask)

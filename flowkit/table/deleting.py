@@ -7,12 +7,23 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.expressions import BooleanExpression
+from pyiceberg.expressions.visitors import bind, extract_field_ids
 from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 
 from flowkit.table.conditions import mask_of
 from flowkit.table.filters import condition_of
 from flowkit.table.projection import path_to
+
+
+def columns_of(where: BooleanExpression, table: Table) -> Schema:
+    """Return the top-level columns that a filter looks at."""
+    schema = table.schema()
+    ids = extract_field_ids(bind(schema, where, case_sensitive=True))
+    # The accessor of a field within structs begins at its top-level column.
+    tops = {schema.accessor_for_field(field_id).position for field_id in ids}
+    return Schema(*(schema.fields[at] for at in sorted(tops)))
 
 
 def complement_of(where: BooleanExpression, table: Table) -> Callable[[pa.RecordBatch], pa.Array]:

@@ -58,9 +58,8 @@ def snapshots(table: Table) -> list[SnapshotRow]:
 
 def history(table: Table, branch: str = "main") -> list[SnapshotRow]:
     """Return the snapshots that led to a branch's or tag's present state, oldest first."""
-    return _rows(table.metadata, list(ancestors(table.metadata, head_of(table.metadata, branch))))[
-        ::-1
-    ]
+    line = list(ancestors(table.metadata, head_of(table.metadata, branch)))
+    return _rows(table.metadata, line[::-1])
 
 
 def head_of(metadata: TableMetadata, branch: str) -> Snapshot | None:

@@ -28,9 +28,12 @@ class RefRow:
 def refs(table: Table) -> list[RefRow]:
     """Return a table's branches and tags by name."""
     return [
-        RefRow(name, "tag" if ref.snapshot_ref_type is SnapshotRefType.TAG else "branch", at)
+        RefRow(
+            name=name,
+            kind="tag" if ref.snapshot_ref_type is SnapshotRefType.TAG else "branch",
+            snapshot_id=ref.snapshot_id,
+        )
         for name, ref in sorted(table.metadata.refs.items())
-        for at in (ref.snapshot_id,)
     ]
 
 
@@ -47,12 +50,12 @@ def create_branch(table: Table, name: str, *, at: int | str | None = None) -> in
         UnknownRef: there is no `at`.
         CommitFailed: the catalog failed.
     """
-    return _create(table, name, at, lambda change, found: change.create_branch(found, name))
+    return _create(table, name, at, create=ManageSnapshots.create_branch)
 
 
 def create_tag(table: Table, name: str, *, at: int | str | None = None) -> int:
     """Create a tag, and return its snapshot. Arguments and errors are those of `create_branch`."""
-    return _create(table, name, at, lambda change, found: change.create_tag(found, name))
+    return _create(table, name, at, create=ManageSnapshots.create_tag)
 
 
 def delete_branch(table: Table, name: str) -> None:
@@ -103,7 +106,8 @@ def _create(
     table: Table,
     name: str,
     at: int | str | None,
-    create: Callable[[ManageSnapshots, int], object],
+    *,
+    create: Callable[[ManageSnapshots, int, str], object],
 ) -> int:
     def add(change: ManageSnapshots) -> int:
         # Moving a ref is the same request to the catalog as creating it.
@@ -113,7 +117,7 @@ def _create(
                 hint="choose another name, or delete that one",
             )
         found = _snapshot_at(table, at)
-        create(change, found)
+        create(change, found, name)
         return found
 
     return _change(table, add)

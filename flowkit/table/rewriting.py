@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask, Table
 
@@ -28,11 +29,15 @@ Keep = Callable[[pa.RecordBatch], pa.Array]
 
 
 class Rewriter:
-    """Rewrites data files of a table, and remembers what it wrote."""
+    """Rewrites data files of a table, and remembers what it wrote.
 
-    def __init__(self, table: Table, keep: Keep) -> None:
+    `columns` are those that `keep` looks at: they alone are read to find the files to rewrite.
+    """
+
+    def __init__(self, table: Table, keep: Keep, columns: Schema) -> None:
         self._table = table
         self._keep: Final = keep
+        self._columns: Final = columns
         self._done: dict[tuple[str, ...], tuple[WrittenFile, ...] | None] = {}
 
     def rewrite(self, task: FileScanTask) -> tuple[WrittenFile, ...] | None:
@@ -54,18 +59,15 @@ class Rewriter:
                         self._table.io.delete(file.path)
 
     def _write(self, task: FileScanTask) -> tuple[WrittenFile, ...] | None:
-        gone = 0
-        with open_writer(self._table) as writer:
-            for batch in rows_of(self._table, task, self._table.schema()):
-                stays = self._keep(batch)
-                kept = batch.filter(stays)
-                gone += batch.num_rows - kept.num_rows
-                writer.write(kept)
-        if not gone:
-            for file in writer.result.files:
-                self._table.io.delete(file.path)
+        if all(pc.all(self._keep(one)).as_py() for one in self._rows(task, self._columns)):
             return None
+        with open_writer(self._table) as writer:
+            for batch in self._rows(task, self._table.schema()):
+                writer.write(batch.filter(self._keep(batch)))
         return writer.result.files
+
+    def _rows(self, task: FileScanTask, columns: Schema) -> Iterator[pa.RecordBatch]:
+        return (one for one in rows_of(self._table, task, columns) if one.num_rows)
 
 
 def rows_of(table: Table, task: FileScanTask, columns: Schema) -> Iterator[pa.RecordBatch]:

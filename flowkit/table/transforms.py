@@ -65,7 +65,7 @@ def transform_column(
             # Nanoseconds fall into the bucket of their microsecond.
             values = values // 1000 if isinstance(source, _NANOS) else values
             return pa.array(bucket_longs(values, transform.num_buckets), mask=nulls)
-        return _per_distinct_value(column, source, transform, pa.int32())
+        return _per_distinct_value(column, source, transform, kind=pa.int32())
     if isinstance(transform, TruncateTransform):
         return _truncate(column, source, transform)
     unit = _PER_UNIT.get(type(transform))
@@ -132,7 +132,7 @@ def _truncate(column: pa.Array, source: IcebergType, transform: TruncateTransfor
         return pc.binary_slice(column, 0, width)
     # A truncated decimal may need one digit more than its column has.
     wide = isinstance(source, DecimalType) and pa.decimal256(76, source.scale)
-    return _per_distinct_value(column, source, transform, wide or column.type)
+    return _per_distinct_value(column, source, transform, kind=wide or column.type)
 
 
 def _integers(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
@@ -144,7 +144,7 @@ def _integers(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_] | 
 
 
 def _per_distinct_value(
-    column: pa.Array, source: IcebergType, transform: Transform[Any, Any], kind: pa.DataType
+    column: pa.Array, source: IcebergType, transform: Transform[Any, Any], *, kind: pa.DataType
 ) -> pa.Array:
     encoded = column.dictionary_encode()
     apply = transform.transform(source)

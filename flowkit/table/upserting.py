@@ -31,6 +31,7 @@ from pyiceberg.types import (
 )
 
 from flowkit.errors import UsageError
+from flowkit.table.conforming import field_id_of
 from flowkit.table.errors import PartRefused
 from flowkit.table.partitioning import number_rows
 from flowkit.table.transforms import to_physical
@@ -45,7 +46,6 @@ _BOUNDED = (
     TimestamptzType,
     DecimalType,
 )
-_FIELD_ID = b"PARQUET:field_id"
 
 
 class UpsertKeys:
@@ -57,8 +57,8 @@ class UpsertKeys:
     """
 
     def __init__(self, table: Table, parts: Sequence[WrittenFiles], on: Sequence[str]) -> None:
-        self._schema = _key_schema(table.schema(), on)
-        arrow = schema_to_pyarrow(self._schema)
+        self.columns = _key_schema(table.schema(), on)
+        arrow = schema_to_pyarrow(self.columns)
         read = [_read_keys(table, path, arrow) for part in parts for path in part.paths]
         keys = pa.concat_tables(read) if read else arrow.empty_table()
         self._keys = [_one_array(column) for column in keys.columns]
@@ -69,7 +69,7 @@ class UpsertKeys:
     def where(self) -> BooleanExpression:
         """A filter that no row with one of the keys fails; for pruning."""
         found: BooleanExpression = AlwaysTrue()
-        for field, column in zip(self._schema.fields, self._keys, strict=True):
+        for field, column in zip(self.columns.fields, self._keys, strict=True):
             if isinstance(field.field_type, _BOUNDED):
                 bounds = pc.min_max(to_physical(column)).as_py()
                 name = Reference(field.name)
@@ -82,7 +82,7 @@ class UpsertKeys:
         """Say which rows of the table have none of the keys."""
         columns = [
             pa.concat_arrays([ours, to_physical(batch.column(field.name)).cast(ours.type)])
-            for field, ours in zip(self._schema.fields, map(to_physical, self._keys), strict=True)
+            for field, ours in zip(self.columns.fields, map(to_physical, self._keys), strict=True)
         ]
         codes, firsts = number_rows(columns)
         is_key = np.zeros(len(firsts), dtype=bool)
@@ -90,7 +90,7 @@ class UpsertKeys:
         return pa.array(~is_key[codes[self.count :]])
 
     def _check(self, table: str) -> None:
-        for field, column in zip(self._schema.fields, self._keys, strict=True):
+        for field, column in zip(self.columns.fields, self._keys, strict=True):
             if column.null_count:
                 raise PartRefused(
                     table,
@@ -98,7 +98,7 @@ class UpsertKeys:
                     hint="leave out rows without a key, or append them",
                 )
         if self.count and len(number_rows(list(map(to_physical, self._keys)))[1]) < self.count:
-            names = ", ".join(f"`{field.name}`" for field in self._schema.fields)
+            names = ", ".join(f"`{field.name}`" for field in self.columns.fields)
             raise PartRefused(
                 table,
                 f"some rows have the same key ({names})",
@@ -123,8 +123,8 @@ def _read_keys(table: Table, path: str, arrow: pa.Schema) -> pa.Table:
     """Read key columns of a new file, by field id: a column may have been renamed meanwhile."""
     with table.io.new_input(path).open() as stream:
         file = pq.ParquetFile(stream)
-        names = {(one.metadata or {}).get(_FIELD_ID): one.name for one in file.schema_arrow}
-        found = [names.get((one.metadata or {})[_FIELD_ID]) for one in arrow]
+        names = {field_id_of(one): one.name for one in file.schema_arrow}
+        found = [names.get(field_id_of(one)) for one in arrow]
         read = file.read(columns=[name for name in found if name is not None])
     columns: list[Any] = [
         pa.nulls(read.num_rows, one.type) if name is None else read.column(name).cast(one.type)

@@ -38,6 +38,7 @@ _PIECE_BYTES: Final = 32 << 20
 _PIECE_ROWS: Final = 1 << 18
 _FULL: Final = 0.9
 """A file this near to its target is done: a row group of the rest would be a splinter."""
+_NEWEST_FORMAT: Final = 2
 _OPEN_FILES: Final = 256
 """Open at a time; on object stores each is an upload with buffers of its own."""
 
@@ -61,7 +62,14 @@ def open_writer(
 
     Raises:
         UnknownRef: the table has no such branch.
+        UsageError: the table has a format that cannot be written.
     """
+    if table.metadata.format_version > _NEWEST_FORMAT:
+        raise UsageError(
+            f"table `{'.'.join(table.name())}` has format version "
+            f"{table.metadata.format_version}, which cannot be written yet",
+            hint=f"write to a table of format version {_NEWEST_FORMAT}",
+        )
     known = table.metadata.refs
     if branch not in (None, MAIN_BRANCH) and branch not in known:
         raise UnknownRef(".".join(table.name()), str(branch), known=tuple(known))
@@ -119,7 +127,7 @@ class TableWriter:
                 self._checked = batch.schema
             for piece in cut(batch, max_bytes=self._piece_bytes, max_rows=_PIECE_ROWS):
                 self._waiting.append(
-                    conform(piece, self._columns, self._files.layout.arrow, self._name)
+                    conform(piece, self._columns, self._files.layout.arrow, table=self._name)
                 )
                 self._waiting_bytes += self._waiting[-1].nbytes
                 if self._waiting_bytes >= self._piece_bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -111,6 +112,17 @@ def test_many_parts_become_visible_in_one_snapshot(table: Table) -> None:
     assert rows(table) == [A, B, C]
     assert [one.snapshot_id for one in snapshots(table)] == [made]
     assert table.current_snapshot().snapshot_id == made  # type: ignore[union-attr]
+
+
+def test_a_thousand_parts_are_one_snapshot(table: Table) -> None:
+    # Files that are not there: a commit goes by what parts say of them.
+    one = part(table, A)
+    [file] = one.files
+    parts = [replace(one, files=(replace(file, path=f"{file.path}-{n}"),)) for n in range(1000)]
+    commit_files(table, parts)
+    assert len(history(table)) == 1
+    assert len(list(table.scan().plan_files())) == 1000
+    assert table.scan().count() == 1000
 
 
 def test_the_snapshot_says_who_made_it_and_what_it_added(table: Table) -> None:
@@ -277,9 +289,6 @@ def test_partitions_of_every_type_can_be_overwritten(
     assert sorted(table.scan().to_arrow().column("x").to_pylist()) == [2, 4, 5]
 
 
-# --- refusals ----------------------------------------------------------------------------------
-
-
 def test_a_part_of_another_table_is_refused(catalog: BusyCatalog, table: Table) -> None:
     other = catalog.create_table("n.other", SCHEMA)
     with pytest.raises(PartRefused) as raised:
@@ -345,9 +354,6 @@ def test_a_filter_that_does_not_fit_is_refused(table: Table, where: str) -> None
     assert where.split(" ")[0] in str(raised.value)
 
 
-# --- branches ----------------------------------------------------------------------------------
-
-
 def test_a_part_goes_to_the_branch_it_was_written_for(table: Table) -> None:
     commit_files(table, [part(table, A)])
     create_branch(table, "audit")
@@ -386,9 +392,6 @@ def test_a_branch_that_is_not_there_or_is_a_tag_is_refused(table: Table) -> None
         commit_files(table, [part(table, B)], branch="audit")
     with pytest.raises(UsageError):
         commit_files(table, [part(table, B)], branch="v1")
-
-
-# --- others at the same time -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

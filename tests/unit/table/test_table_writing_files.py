@@ -364,6 +364,33 @@ def test_a_table_without_partitions_has_the_unpartitioned_spec(catalog: SqlCatal
     assert written(table, rows(1)).spec_id == UNPARTITIONED_PARTITION_SPEC.spec_id
 
 
+def test_more_partitions_than_files_may_be_open_are_written(catalog: SqlCatalog) -> None:
+    table = partitioned(catalog, IdentityTransform(), 1)
+    data = pa.table({"id": [n % 260 for n in range(780)]})
+    found = written(table, *data.to_batches(max_chunksize=390), memory_bytes=20_000)
+    assert len({one.partition for one in found.files}) == 260
+    assert len(found.files) > 260
+    commit_files(table, [found])
+    assert sorted(table.scan().to_arrow().column("id").to_pylist()) == sorted(
+        data.column("id").to_pylist()
+    )
+
+
+def test_a_format_that_cannot_be_written_is_refused(catalog: SqlCatalog) -> None:
+    table = catalog.create_table("n.new", SCHEMA)
+    table.metadata = table.metadata.model_copy(update={"format_version": 3})
+    with pytest.raises(UsageError) as raised:
+        open_writer(table)
+    assert "format version 3" in str(raised.value)
+
+
+def test_tables_of_the_first_format_are_written(catalog: SqlCatalog) -> None:
+    table = catalog.create_table("n.old", SCHEMA, properties={"format-version": "1"})
+    commit_files(table, [written(table, rows(10))])
+    commit_files(table, [written(table, rows(3))], mode="replace")
+    assert table.scan().count() == 3
+
+
 MEMORY = """
 import sys, resource
 import numpy as np, pyarrow as pa

@@ -43,7 +43,7 @@ def through(kind: IcebergType, values: pa.Array, *, required: bool = False) -> l
     schema = Schema(NestedField(1, "c", kind, required=required))
     batch = pa.record_batch([values], names=["c"])
     check_columns(batch.schema, schema.as_struct(), "n.t")
-    found = conform(batch, schema.as_struct(), schema_to_pyarrow(schema), "n.t")
+    found = conform(batch, schema.as_struct(), schema_to_pyarrow(schema), table="n.t")
     found.validate(full=True)
     assert found.schema.equals(schema_to_pyarrow(schema), check_metadata=True)
     return found.column(0).to_pylist()
@@ -176,7 +176,7 @@ SCHEMA = Schema(
 def conformed(data: dict[str, Any]) -> list[dict[str, Any]]:
     batch = pa.RecordBatch.from_pydict(data)
     check_columns(batch.schema, SCHEMA.as_struct(), "n.t")
-    found = conform(batch, SCHEMA.as_struct(), schema_to_pyarrow(SCHEMA), "n.t")
+    found = conform(batch, SCHEMA.as_struct(), schema_to_pyarrow(SCHEMA), table="n.t")
     return found.to_pylist()
 
 
@@ -218,5 +218,5 @@ def test_nanoseconds_that_would_be_lost_are_refused() -> None:
 def test_columns_of_the_right_type_are_not_copied() -> None:
     values = pa.array([1, 2, 3])
     batch = pa.record_batch([values], names=["id"])
-    found = conform(batch, SCHEMA.as_struct(), schema_to_pyarrow(SCHEMA), "n.t")
+    found = conform(batch, SCHEMA.as_struct(), schema_to_pyarrow(SCHEMA), table="n.t")
     assert found.column(0).buffers()[1].address == values.buffers()[1].address

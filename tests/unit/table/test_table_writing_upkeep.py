@@ -89,9 +89,6 @@ def files(tmp_path: Path, pattern: str = "**/*") -> set[Path]:
     return {path for path in (tmp_path / "w").glob(pattern) if path.is_file()}
 
 
-# --- branches and tags -------------------------------------------------------------------------
-
-
 def test_branches_and_tags_are_created_listed_and_deleted(table: Table) -> None:
     first = add(table, 1)
     second = add(table, 2)
@@ -141,9 +138,6 @@ def test_a_branch_is_created_although_somebody_was_quicker(
     assert [one.name for one in refs(table)] == ["main", "ours", "theirs"]
 
 
-# --- publishing --------------------------------------------------------------------------------
-
-
 def test_a_branch_is_written_audited_and_published(table: Table) -> None:
     add(table, 1)
     create_branch(table, "audit")
@@ -184,9 +178,6 @@ def test_a_commit_that_was_published_is_known_by_its_key(table: Table) -> None:
     made = add(table, 2, branch="audit", key="k")
     publish(table, "audit")
     assert add(table, 2, key="k") == made
-
-
-# --- expiry ------------------------------------------------------------------------------------
 
 
 def test_old_snapshots_and_their_files_go(table: Table, tmp_path: Path) -> None:
@@ -258,9 +249,6 @@ def test_nothing_is_deleted_where_files_may_be_shared(
     shared = catalog.create_table("n.shared", SCHEMA, properties={"gc.enabled": "false"})
     with pytest.raises(UsageError):
         act(shared)
-
-
-# --- orphans -----------------------------------------------------------------------------------
 
 
 def test_files_that_nothing_leads_to_are_listed_and_cleaned(table: Table, tmp_path: Path) -> None:
