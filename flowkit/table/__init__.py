@@ -13,6 +13,7 @@
 * `committing`, `changes`, `deleting`, `rewriting`, `upserting`, `keys`, `retrying`: data files
   into one snapshot, once
 * `refs`, `expiry`, `orphans`, `reachable`: branches, and upkeep
+* `preloading`: what tasks that use tables find imported
 * `lineage`: which snapshots a task has read and written
 """
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from flowkit.table.expiry import Expired
     from flowkit.table.history import SnapshotRow
     from flowkit.table.orphans import OrphanFile
+    from flowkit.table.preloading import preload
     from flowkit.table.previews import html_preview, text_preview
     from flowkit.table.refs import RefRow
     from flowkit.table.scan import Plan, Scan
@@ -93,6 +95,7 @@ __all__ = [
     "WrittenFiles",
     "html_preview",
     "open_catalog",
+    "preload",
     "text_preview",
 ]
 
@@ -110,6 +113,7 @@ __getattr__ = loads(
         "flowkit.table.expiry": "Expired",
         "flowkit.table.history": "SnapshotRow",
         "flowkit.table.orphans": "OrphanFile",
+        "flowkit.table.preloading": "preload",
         "flowkit.table.previews": "html_preview text_preview",
         "flowkit.table.refs": "RefRow",
         "flowkit.table.scan": "Plan Scan",

@@ -63,6 +63,11 @@ def serve(channel: socket.socket, file: str, name: str | None) -> int:
         return error.exit_code
     randomness.settle()
     send(channel, Described(loaded.description))
+    if "flowkit.table" in sys.modules:
+        # The flow uses tables: children find imported what each would take a second to import.
+        from flowkit.table import preload
+
+        preload()
     # Imported objects are shared with the children for good: a child that collects garbage
     # would otherwise copy every page of them.
     gc.collect()
