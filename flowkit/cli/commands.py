@@ -53,6 +53,15 @@ COMMANDS: Mapping[str, Entry] = {
     "table sql": Entry("flowkit.cli.table:query_table", "Ask about a table in SQL."),
     "table history": Entry("flowkit.cli.table:show_history", "Show how a table came to be."),
     "table snapshots": Entry("flowkit.cli.table:list_snapshots", "List all versions of a table."),
+    "table branch": Entry(
+        "flowkit.cli.table_upkeep:change_branches", "List, make, publish or delete branches."
+    ),
+    "table expire": Entry(
+        "flowkit.cli.table_upkeep:expire_snapshots", "Forget old versions of a table."
+    ),
+    "table clean": Entry(
+        "flowkit.cli.table_upkeep:clean_table", "Delete files that nothing leads to."
+    ),
     "settings": Entry("flowkit.cli.settings:show_settings", "Show each setting and its origin."),
     "doctor": Entry("flowkit.cli.doctor:examine", "Check that flowkit can work here."),
     "completion": Entry(

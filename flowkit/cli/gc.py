@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowkit.cli.command import command, json_option
+from flowkit.cli.durations import duration
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
 from flowkit.cli.screen import print_lines
@@ -18,28 +18,17 @@ from flowkit.errors import MetadataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import timedelta
 
     from flowkit.records import RunRecord
     from flowkit.settings import Settings
     from flowkit.values import RunId
 
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-
-
-def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    """Read a duration such as `90s`, `30m`, `12h` or `7d`; a bare number is seconds."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", value.strip())
-    if found is None:
-        raise click.BadParameter(
-            f"`{value}` is no duration such as 90s, 30m, 12h or 7d", ctx, param
-        )
-    return float(found[1]) * _UNITS_S[found[2] or "s"]
-
 
 @command("gc", examples=["gc --dry-run", "gc", "gc --grace 7d"], exits=[4])
 @click.option(
     "--grace",
-    callback=_seconds,
+    callback=duration,
     default="1h",
     metavar="TIME",
     show_default=True,
@@ -49,7 +38,7 @@ def _seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
 @json_option
 @click.pass_obj
 def collect_garbage(
-    invocation: Invocation, /, *, grace: float, dry_run: bool, as_json: bool
+    invocation: Invocation, /, *, grace: timedelta, dry_run: bool, as_json: bool
 ) -> None:
     """Remove stored bytes that no run needs: those of deleted runs, and of tasks that died.
 
@@ -57,14 +46,15 @@ def collect_garbage(
     """
     from flowkit.store import Store, collect
 
+    grace_s = grace.total_seconds()
     settings = invocation.read_settings().settings
     store = Store.open(settings.store, sync=settings.sync)
     with _judging(settings) as lives:
-        report = collect(store, grace_s=grace, dry_run=dry_run, lives=lives)
+        report = collect(store, grace_s=grace_s, dry_run=dry_run, lives=lives)
     if as_json:
         live = [str(run) for run in report.live]
         told = {**asdict(report), "live": live}
-        print_json("gc", dry_run=dry_run, grace_s=grace, report=told)
+        print_json("gc", dry_run=dry_run, grace_s=grace_s, report=told)
         return
     needless = f"{count_of(report.unreached, 'object')} ({human_size(report.unreached_bytes)})"
     print_lines([f"kept {count_of(report.kept, 'object')}"])

@@ -88,3 +88,33 @@ def test_an_empty_catalog_and_an_empty_table_say_so(
     assert call("table", "list").err == "catalog local has no table yet\n"
     Table.create("air.flights", ROWS)
     assert call("table", "history", "air.flights").err == "nothing has been written yet\n"
+
+
+def test_branches_are_made_published_and_deleted(call: Callable[..., Said], flights: Table) -> None:
+    first = str(flights.snapshots()[0].snapshot_id)
+    assert "old" in call("table", "branch", "air.flights", "--create", "old", "--at", first).out
+    assert "v1" in call("table", "branch", "air.flights", "--tag", "v1").out
+    found = call("table", "branch", "air.flights", "--json").json["refs"]
+    assert [(one["name"], one["kind"]) for one in found] == [
+        ("main", "branch"),
+        ("old", "branch"),
+        ("v1", "tag"),
+    ]
+    said = call("table", "branch", "air.flights", "--publish", "old")
+    assert "has moved on since" in said.err
+    assert "v1" not in call("table", "branch", "air.flights", "--delete", "v1").out
+    assert "old" not in call("table", "branch", "air.flights", "--delete", "old").out
+    assert call("table", "branch", "air.flights", "--at", "main").code == 2
+
+
+def test_old_versions_expire_and_orphans_are_cleaned(
+    call: Callable[..., Said], flights: Table
+) -> None:
+    said = call("table", "expire", "air.flights", "--older-than", "0h")
+    assert said.out.startswith("forgot 1 snapshot, deleted ")
+    assert call("table", "expire", "air.flights", "--json").json["snapshots"] == []
+    assert call("table", "clean", "air.flights", "--dry-run").err == "would delete 0 files, 0 B\n"
+    assert call("table", "clean", "air.flights", "--json").json["files"] == []
+    said = call("table", "clean", "air.flights", "--older-than", "soon")
+    assert said.code == 2
+    assert "`soon` is no duration" in said.err

@@ -1,0 +1,20 @@
+"""Spans of time as they are typed: `90s`, `30m`, `12h`, `7d`, `2w`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import click
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str) -> timedelta:
+    """Read the value of an option; a bare number is seconds. Raises click's BadParameter."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw]?)", value.strip())
+    if found is None:
+        raise click.BadParameter(
+            f"`{value}` is no duration such as 90s, 30m, 12h, 7d or 2w", ctx, param
+        )
+    return timedelta(seconds=float(found[1]) * _UNITS_S[found[2] or "s"])
