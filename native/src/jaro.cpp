@@ -1,6 +1,7 @@
 #include "jaro.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 
 #include "column.hpp"
@@ -73,6 +74,10 @@ class JaroWinkler : public Jaro {
  private:
   static double prefix(const Text& left, const Text& right) noexcept {
     const std::int32_t most = std::min({left.size, right.size, 4});
+    if (left.is_ascii && right.is_ascii) {
+      const auto differs = load<std::uint32_t>(left.narrow()) ^ load<std::uint32_t>(right.narrow());
+      return std::min(most, std::countr_zero(differs) / 8);
+    }
     std::int32_t size = 0;
     while (size < most && at(left, size) == at(right, size)) {
       ++size;

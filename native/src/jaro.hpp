@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "buffer.hpp"
@@ -48,12 +49,12 @@ FLOWKIT_INLINE int count_moved(const Character* left, std::uint64_t taken, const
 
 #if defined(__x86_64__)
 
-/// Writes the characters at the bits of `mask` one after the other, eight at a time.
-FLOWKIT_AVX2 inline void gather_characters(const char* text, std::int32_t size, std::uint64_t mask,
+/// Writes the characters at the bits of `mask` one after the other, `words` times eight of them.
+FLOWKIT_AVX2 inline void gather_characters(const char* text, std::uint64_t mask, int words,
                                            char* out) noexcept {
-  for (std::int32_t at = 0; at < size; at += 8, mask >>= 8U) {
+  for (int word = 0; word < words; ++word, text += 8, mask >>= 8U) {
     const std::uint64_t bytes = _pdep_u64(mask & 0xffU, 0x0101010101010101U) * 0xffU;
-    const std::uint64_t gathered = _pext_u64(load<std::uint64_t>(text + at), bytes);
+    const std::uint64_t gathered = _pext_u64(load<std::uint64_t>(text), bytes);
     std::memcpy(out, &gathered, sizeof(gathered));
     out += std::popcount(mask & 0xffU);
   }
@@ -63,60 +64,98 @@ FLOWKIT_AVX2 inline void gather_characters(const char* text, std::int32_t size, 
 FLOWKIT_AVX2 inline int count_moved_avx2(const char* left, std::int32_t left_size,
                                          std::uint64_t taken, const char* right,
                                          std::int32_t right_size, std::uint64_t matched) noexcept {
-  alignas(32) std::array<char, 72> from_left;
-  alignas(32) std::array<char, 72> from_right;
-  gather_characters(left, left_size, taken, from_left.data());
-  gather_characters(right, right_size, matched, from_right.data());
-  const int matches = std::popcount(taken);
-  int moved = 0;
-  for (int at = 0; at < matches; at += 8) {
-    std::uint64_t differs =
-        load<std::uint64_t>(from_left.data() + at) ^ load<std::uint64_t>(from_right.data() + at);
-    // Characters are ASCII: the highest bit of a byte tells whether any other is set.
-    differs = (differs + 0x7f7f7f7f7f7f7f7fU) & 0x8080808080808080U;
-    const int left_over = matches - at;
-    differs &= left_over >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * left_over)) - 1;
-    moved += std::popcount(differs);
+  if (std::max(left_size, right_size) > 24) {
+    return count_moved(left, taken, right, matched);
   }
-  return moved;
+  alignas(32) std::array<char, 32> from_left;
+  alignas(32) std::array<char, 32> from_right;
+  gather_characters(left, taken, 3, from_left.data());
+  gather_characters(right, matched, 3, from_right.data());
+  const auto* lefts = reinterpret_cast<const __m256i*>(from_left.data());
+  const auto* rights = reinterpret_cast<const __m256i*>(from_right.data());
+  const auto equal = static_cast<unsigned>(
+      _mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_load_si256(lefts), _mm256_load_si256(rights))));
+  return std::popcount(_bzhi_u32(~equal, static_cast<unsigned>(std::popcount(taken))));
 }
 
 #endif
+
+/// Where the code point `at` of one text may match in the other: `reach` positions before and
+/// behind.
+///
+/// A band of ones that turns with `at`: what turns out at one end comes back at the other, among
+/// positions that no text of this size has.
+class TurningWindow {
+ public:
+  static constexpr std::int32_t longest_text = 42;
+
+  FLOWKIT_INLINE explicit TurningWindow(unsigned reach) noexcept
+      : band_(std::rotr((std::uint64_t{2} << (2 * reach)) - 1, static_cast<int>(reach))) {}
+  FLOWKIT_INLINE std::uint64_t next() noexcept { return std::exchange(band_, std::rotl(band_, 1)); }
+
+ private:
+  std::uint64_t band_;
+};
+
+/// The same for texts of up to 64 code points: what the band loses is lost.
+class GrowingWindow {
+ public:
+  FLOWKIT_INLINE explicit GrowingWindow(unsigned reach) noexcept
+      : band_((std::uint64_t{2} << reach) - 1), left_(reach) {}
+  FLOWKIT_INLINE std::uint64_t next() noexcept {
+    const std::uint64_t band = band_;
+    const unsigned grows = left_ == 0 ? 0U : 1U;
+    band_ = (band << 1U) | grows;
+    left_ -= grows;
+    return band;
+  }
+
+ private:
+  std::uint64_t band_;
+  unsigned left_;
+};
+
+/// What two texts have in common: the positions, in each.
+struct Matches {
+  std::uint64_t left;
+  std::uint64_t right;
+};
+
+template <typename Window, typename Masks, typename Character>
+FLOWKIT_INLINE Matches match(const Masks& masks, std::int32_t left_size, const Character* right,
+                             std::int32_t right_size, Window window) noexcept {
+  const std::uint64_t rows = ~std::uint64_t{0} >> (64 - left_size);
+  std::uint64_t free = rows;
+  std::uint64_t matched = 0;
+  std::uint64_t bit = 1;
+  for (std::int32_t at = 0; at < right_size; ++at) {
+    const std::uint64_t candidates = masks.of(right[at]) & window.next() & free;
+    free ^= candidates & (~candidates + 1);
+    matched |= candidates != 0 ? bit : 0;
+    bit += bit;
+  }
+  return {rows ^ free, matched};
+}
 
 /// Jaro's similarity of two texts of 1 to 64 code points; `masks` are those of `left`.
 template <Simd simd, typename Masks, typename Character>
 FLOWKIT_INLINE double jaro_short(const Masks& masks, const Character* left, std::int32_t left_size,
                                  const Character* right, std::int32_t right_size) noexcept {
   const auto reach = static_cast<unsigned>(jaro_reach(left_size, right_size));
-  std::uint64_t free = ~std::uint64_t{0} >> (64 - left_size);  // of left, not matched yet
-  std::uint64_t taken = 0;
-  std::uint64_t matched = 0;  // of right
-  std::uint64_t window = (std::uint64_t{2} << reach) - 1;
-  std::uint64_t crossed = 0;
-  for (std::int32_t at = 0; at < right_size; ++at) {
-    const std::uint64_t candidates = masks.of(right[at]) & window & free;
-    const std::uint64_t first = candidates & (~candidates + 1);
-    // A match before one that was taken; none wraps to the largest number.
-    crossed |= static_cast<std::uint64_t>(first - 1 < taken);
-    free ^= first;
-    taken |= first;
-    matched |= static_cast<std::uint64_t>(candidates != 0) << at;
-    window = (window << 1U) | static_cast<std::uint64_t>(static_cast<unsigned>(at) < reach);
-  }
-  const int matches = std::popcount(taken);
+  const Matches found = std::max(left_size, right_size) <= TurningWindow::longest_text
+                            ? match(masks, left_size, right, right_size, TurningWindow(reach))
+                            : match(masks, left_size, right, right_size, GrowingWindow(reach));
   int moved = 0;
-  if (crossed != 0) {
 #if defined(__x86_64__)
-    if constexpr (simd == Simd::avx2) {
-      moved = count_moved_avx2(left, left_size, taken, right, right_size, matched);
-    } else {
-      moved = count_moved(left, taken, right, matched);
-    }
-#else
-    moved = count_moved(left, taken, right, matched);
-#endif
+  if constexpr (simd == Simd::avx2) {
+    moved = count_moved_avx2(left, left_size, found.left, right, right_size, found.right);
+  } else {
+    moved = count_moved(left, found.left, right, found.right);
   }
-  return jaro_score(left_size, right_size, matches, moved / 2);
+#else
+  moved = count_moved(left, found.left, right, found.right);
+#endif
+  return jaro_score(left_size, right_size, std::popcount(found.left), moved / 2);
 }
 
 /// Memory for long texts, kept from pair to pair.

@@ -72,7 +72,10 @@ template <std::size_t registers>
 class Compared32Masks {
  public:
   FLOWKIT_AVX2 explicit Compared32Masks(const char* text) noexcept {
-    std::memcpy(parts_.data(), text, sizeof(parts_));
+    // Not by memcpy, which compilers do in halves that are waited for together.
+    for (std::size_t part = 0; part < registers; ++part) {
+      parts_[part].value = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(text + 32 * part));
+    }
   }
   FLOWKIT_AVX2 [[nodiscard]] std::uint64_t of(char character) const noexcept {
     const __m256i wanted = _mm256_set1_epi8(character);
