@@ -160,9 +160,34 @@ def similarity(kernel: str) -> Iterator[Contender]:
         texts = ascii_names.to_pylist()
         lefts = [texts[row] for row in rows[0, :few]]
         rights = [texts[row] for row in rows[1, :few]]
-        scorer = {"jaro": "Jaro", "jaro_winkler": "JaroWinkler"}.get(kernel, "Levenshtein")
+        scorer = "".join(word.title() for word in kernel.split("_"))
         score = getattr(rapidfuzz, scorer).normalized_similarity
         yield Contender("rapidfuzz", few, lambda: list(map(score, lefts, rights)))
+
+
+def tokens(folder: Path) -> Iterator[Contender]:
+    """Pairs of names by their tokens, in many pairs each and in one."""
+    del folder
+    texts = names()
+    few = pa.array(texts)
+    rows = np.random.default_rng(5).integers(0, NAMES, (2, PAIRS)).astype(np.int32)
+    left, right = pa.array(rows[0]), pa.array(rows[1])
+    many_left, many_right = few.take(left), few.take(right)
+    each = pa.array(np.arange(PAIRS, dtype=np.int32))
+    ours = native.token_set_jaccard
+    yield Contender("flowkit, few strings", PAIRS, lambda: ours(few, few, left, right))
+    yield Contender(
+        "flowkit, a string a pair", PAIRS, lambda: ours(many_left, many_right, each, each)
+    )
+    sets = [set(text.split()) for text in texts]
+    part = PAIRS // 20
+    lefts = [sets[row] for row in rows[0, :part]]
+    rights = [sets[row] for row in rows[1, :part]]
+    yield Contender(
+        "sets of Python",
+        part,
+        lambda: [len(a & b) / len(a | b) for a, b in zip(lefts, rights, strict=True)],
+    )
 
 
 CASES: dict[str, tuple[str, Callable[[Path], Iterator[Contender]]]] = {
@@ -171,6 +196,8 @@ CASES: dict[str, tuple[str, Callable[[Path], Iterator[Contender]]]] = {
     "manifest": ("manifest entries, M entries", entries),
     "jaro_winkler": ("Jaro-Winkler, M pairs", lambda _: similarity("jaro_winkler")),
     "levenshtein": ("Levenshtein, M pairs", lambda _: similarity("levenshtein")),
+    "damerau": ("Damerau-Levenshtein, M pairs", lambda _: similarity("damerau_levenshtein")),
+    "tokens": ("token-set Jaccard, M pairs", tokens),
 }
 
 

@@ -44,3 +44,18 @@ def levenshtein(
     normalised: bool,
     threads: int,
 ) -> Array: ...
+def damerau_levenshtein(
+    left: ArrowColumn,
+    right: ArrowColumn,
+    left_index: ArrowColumn,
+    right_index: ArrowColumn,
+    normalised: bool,
+    threads: int,
+) -> Array: ...
+def token_set_jaccard(
+    left: ArrowColumn,
+    right: ArrowColumn,
+    left_index: ArrowColumn,
+    right_index: ArrowColumn,
+    threads: int,
+) -> Array: ...

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from flowkit.native.manifest import read_manifest, read_manifest_list
     from flowkit.native.partition import partition_permutation
     from flowkit.native.process import die_with_parent
-    from flowkit.native.similarity import jaro, jaro_winkler, levenshtein
+    from flowkit.native.similarity import (
+        damerau_levenshtein,
+        jaro,
+        jaro_winkler,
+        levenshtein,
+        token_set_jaccard,
+    )
     from flowkit.native.transforms import bucket, day, hour, month, truncate, year
 
 __all__ = [
@@ -31,6 +37,7 @@ __all__ = [
     "ArrowStream",
     "bucket",
     "chunk_boundaries",
+    "damerau_levenshtein",
     "day",
     "die_with_parent",
     "hour",
@@ -41,6 +48,7 @@ __all__ = [
     "partition_permutation",
     "read_manifest",
     "read_manifest_list",
+    "token_set_jaccard",
     "truncate",
     "year",
 ]
@@ -53,7 +61,9 @@ __getattr__ = loads(
         "flowkit.native.manifest": "read_manifest read_manifest_list",
         "flowkit.native.partition": "partition_permutation",
         "flowkit.native.process": "die_with_parent",
-        "flowkit.native.similarity": "jaro jaro_winkler levenshtein",
+        "flowkit.native.similarity": (
+            "damerau_levenshtein jaro jaro_winkler levenshtein token_set_jaccard"
+        ),
         "flowkit.native.transforms": "bucket day hour month truncate year",
     },
 )

@@ -108,3 +108,51 @@ def levenshtein(
     [3]
     """
     return _native.levenshtein(left, right, left_index, right_index, normalised, threads)
+
+
+def damerau_levenshtein(
+    left: ArrowColumn,
+    right: ArrowColumn,
+    left_index: ArrowColumn,
+    right_index: ArrowColumn,
+    *,
+    normalised: bool = False,
+    threads: int = 1,
+) -> Array:
+    """Return how many edits each pair is apart, where neighbours may also change places.
+
+    Between the two that change places, others may be put in or left out: this is not the
+    restricted kind, called optimal string alignment. Else as `levenshtein`; the time for a pair
+    is the product of its lengths.
+
+    Source:
+        Lowrance and Wagner, "An Extension of the String-to-String Correction Problem", 1975.
+
+    >>> import pyarrow
+    >>> words, first, second = (pyarrow.array(one) for one in (["ca", "abc"], [0], [1]))
+    >>> pyarrow.array(damerau_levenshtein(words, words, first, second)).to_pylist()
+    [2]
+    """
+    return _native.damerau_levenshtein(left, right, left_index, right_index, normalised, threads)
+
+
+def token_set_jaccard(
+    left: ArrowColumn,
+    right: ArrowColumn,
+    left_index: ArrowColumn,
+    right_index: ArrowColumn,
+    *,
+    threads: int = 1,
+) -> Array:
+    """Return how many tokens the strings of each pair share, divided by how many they have.
+
+    Tokens are what lies between white space, as in `str.split`; one that comes twice counts once.
+    Two strings without tokens are alike. Else as `jaro`.
+
+    >>> import pyarrow
+    >>> names = pyarrow.array(["Ada King Lovelace", "Lovelace Ada"])
+    >>> first, second = pyarrow.array([0]), pyarrow.array([1])
+    >>> round(pyarrow.array(token_set_jaccard(names, names, first, second))[0].as_py(), 2)
+    0.67
+    """
+    return _native.token_set_jaccard(left, right, left_index, right_index, threads)

@@ -55,4 +55,8 @@ void bind_similarity(nb::module_& module) {
              "left_index"_a, "right_index"_a, "threads"_a);
   module.def("levenshtein", &distance<flowkit::levenshtein>, "left"_a, "right"_a, "left_index"_a,
              "right_index"_a, "normalised"_a, "threads"_a);
+  module.def("damerau_levenshtein", &distance<flowkit::damerau_levenshtein>, "left"_a, "right"_a,
+             "left_index"_a, "right_index"_a, "normalised"_a, "threads"_a);
+  module.def("token_set_jaccard", &similarity<flowkit::token_set_jaccard>, "left"_a, "right"_a,
+             "left_index"_a, "right_index"_a, "threads"_a);
 }

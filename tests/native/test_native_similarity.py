@@ -1,4 +1,4 @@
-"""The core's similarities of pairs against rapidfuzz."""
+"""The core's similarities of pairs against rapidfuzz, and tokens against `str.split`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rapidfuzz.distance import Jaro, JaroWinkler, Levenshtein
+from rapidfuzz.distance import DamerauLevenshtein, Jaro, JaroWinkler, Levenshtein
 
 from flowkit import native
 from flowkit.errors import UsageError
@@ -23,17 +23,33 @@ def similarity_of_edits(*columns: Any, threads: int = 1) -> native.Array:
     return native.levenshtein(*columns, normalised=True, threads=threads)
 
 
+def similarity_of_damerau(*columns: Any, threads: int = 1) -> native.Array:
+    return native.damerau_levenshtein(*columns, normalised=True, threads=threads)
+
+
+def jaccard(left: str, right: str) -> float:
+    """Say it plainly: rapidfuzz has none."""
+    one, other = set(left.split()), set(right.split())
+    return len(one & other) / len(one | other) if one | other else 1.0
+
+
 KERNELS: dict[str, tuple[Kernel, Callable[[str, str], float]]] = {
     "jaro": (native.jaro, Jaro.similarity),
     "jaro_winkler": (native.jaro_winkler, JaroWinkler.similarity),
     "levenshtein": (native.levenshtein, Levenshtein.distance),
     "levenshtein, normalised": (similarity_of_edits, Levenshtein.normalized_similarity),
+    "damerau": (native.damerau_levenshtein, DamerauLevenshtein.distance),
+    "damerau, normalised": (similarity_of_damerau, DamerauLevenshtein.normalized_similarity),
+    "token_set_jaccard": (native.token_set_jaccard, jaccard),
 }
 TYPES = {
     "jaro": pa.float64(),
     "jaro_winkler": pa.float64(),
     "levenshtein": pa.int32(),
     "levenshtein, normalised": pa.float64(),
+    "damerau": pa.int32(),
+    "damerau, normalised": pa.float64(),
+    "token_set_jaccard": pa.float64(),
 }
 
 # Few letters, so that strings have much in common; lengths about those of registers and words.
@@ -48,7 +64,13 @@ def strings(letters: str) -> st.SearchStrategy[str]:
     return st.text(letter, max_size=20) | exact
 
 
-texts = strings("ab") | strings("abcdefgh ") | strings("aäb€😀") | st.text(max_size=30)
+texts = (
+    strings("ab")
+    | strings("ab \t\x1c\x85\u2003\u3000")
+    | strings("abcdefgh ")
+    | strings("aäb€😀")
+    | st.text(max_size=30)
+)
 
 
 def edited(text: str, seed: int) -> str:
@@ -86,7 +108,7 @@ def scored(kernel: Kernel, left: Sequence[Any], right: Sequence[Any], threads: i
 @pytest.mark.parametrize("name", KERNELS)
 @given(drawn=st.lists(pairs, min_size=1, max_size=12))
 @settings(max_examples=300)
-def test_scores_are_those_of_rapidfuzz(name: str, drawn: list[tuple[str, str]]) -> None:
+def test_scores_are_those_of_the_oracle(name: str, drawn: list[tuple[str, str]]) -> None:
     kernel, oracle = KERNELS[name]
     left, right = zip(*drawn, strict=True)
     found = scored(kernel, left, right)
@@ -95,8 +117,8 @@ def test_scores_are_those_of_rapidfuzz(name: str, drawn: list[tuple[str, str]]) 
 
 
 @pytest.mark.parametrize("name", KERNELS)
-@pytest.mark.parametrize("letters", ["ab", "abcdefghijklmnopqrstuvwxyz", "abcdeäöüß"])
-def test_many_pairs_of_every_length_are_scored_as_by_rapidfuzz(name: str, letters: str) -> None:
+@pytest.mark.parametrize("letters", ["ab", "abcdefghijklmnopqrstuvwxyz", "abcdeäöüß", "ab   "])
+def test_many_pairs_of_every_length_are_scored_as_by_the_oracle(name: str, letters: str) -> None:
     kernel, oracle = KERNELS[name]
     source = random.Random(letters)
     left = ["".join(source.choices(letters, k=source.randrange(90))) for _ in range(6000)]
@@ -111,7 +133,7 @@ def test_many_pairs_of_every_length_are_scored_as_by_rapidfuzz(name: str, letter
 
 
 @pytest.mark.parametrize("name", KERNELS)
-def test_long_texts_are_scored_as_by_rapidfuzz(name: str) -> None:
+def test_long_texts_are_scored_as_by_the_oracle(name: str) -> None:
     kernel, oracle = KERNELS[name]
     source = random.Random(5)
     long = ["".join(source.choices("abcdé", k=size)) for size in (1000, 3001, 64 * 40)]
@@ -140,6 +162,13 @@ def test_columns_and_indices_of_any_layout_are_taken(
     for score, at, other in zip(found.to_pylist(), left_rows, right_rows, strict=True):
         text = left[at]
         assert score == (None if text is None else pytest.approx(oracle(text, right[other])))
+
+
+def test_every_white_space_of_python_parts_tokens() -> None:
+    points = [chr(point) for point in range(0x110000) if not 0xD800 <= point < 0xE000]
+    left = [f"a{point}b" for point in points]
+    expected = [1.0 if point.isspace() else 0.0 for point in points]
+    assert scored(native.token_set_jaccard, left, ["b a"] * len(left)).to_pylist() == expected
 
 
 @pytest.mark.parametrize("name", KERNELS)

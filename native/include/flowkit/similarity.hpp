@@ -39,4 +39,12 @@ enum class Distance : std::uint8_t {
 /// Levenshtein's distance: insertions, deletions and substitutions.
 Status levenshtein(const Pairs& pairs, Distance distance, int threads, Array& out) noexcept;
 
+/// Damerau's and Levenshtein's distance: also transpositions of neighbours, between which others
+/// may be put in or left out (not the restricted kind, "optimal string alignment").
+Status damerau_levenshtein(const Pairs& pairs, Distance distance, int threads, Array& out) noexcept;
+
+/// Jaccard's similarity of the sets of tokens, which are what lies between white space: how many
+/// both have, divided by how many any has; float64 in [0, 1]. Two empty sets are alike.
+Status token_set_jaccard(const Pairs& pairs, int threads, Array& out) noexcept;
+
 }  // namespace flowkit
