@@ -80,26 +80,39 @@ TokenSets::TokenSets(const Column& column, Vocabulary& vocabulary) {
 }
 
 void TokenSets::add(std::string_view text, Vocabulary& vocabulary) {
-  const auto begin = static_cast<std::ptrdiff_t>(numbers_.size());
+  const std::size_t begin = numbers_.size();
+  const auto end_token = [&](const char* token, const char* end) {
+    if (token != end) {
+      numbers_.push_back(vocabulary.number({token, static_cast<std::size_t>(end - token)}));
+    }
+  };
   const char* token = text.data();
-  while (true) {
-    const bool is_end = text.empty();
+  if (is_ascii(text)) {
+    for (const char& byte : text) {
+      if (static_cast<unsigned char>(byte) <= 0x20U && is_blank(static_cast<char32_t>(byte))) {
+        end_token(token, &byte);
+        token = &byte + 1;
+      }
+    }
+    text.remove_prefix(text.size());
+  }
+  while (!text.empty()) {
     const char* here = text.data();
-    const char32_t point = is_end ? U' ' : next_code_point(text);
+    const char32_t point = next_code_point(text);
     require(point <= 0x10ffff, "a string is not UTF-8");
     if (is_blank(point)) {
-      if (here != token) {
-        const auto size = static_cast<std::size_t>(here - token);
-        numbers_.push_back(vocabulary.number({token, size}));
-      }
+      end_token(token, here);
       token = text.data();
     }
-    if (is_end) {
-      break;
-    }
   }
-  std::sort(numbers_.begin() + begin, numbers_.end());
-  numbers_.erase(std::unique(numbers_.begin() + begin, numbers_.end()), numbers_.end());
+  end_token(token, text.data());
+  make_set(begin);
+}
+
+void TokenSets::make_set(std::size_t begin) {
+  const auto first = numbers_.begin() + static_cast<std::ptrdiff_t>(begin);
+  std::sort(first, numbers_.end());
+  numbers_.erase(std::unique(first, numbers_.end()), numbers_.end());
 }
 
 }  // namespace flowkit

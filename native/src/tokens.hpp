@@ -55,6 +55,9 @@ class TokenSets {
  private:
   void add(std::string_view text, Vocabulary& vocabulary);
 
+  /// Sorts the numbers from `begin` on, and keeps each once.
+  void make_set(std::size_t begin);
+
   std::vector<std::size_t> begins_;
   std::vector<std::uint32_t> numbers_;
   std::vector<std::uint8_t> nulls_;
