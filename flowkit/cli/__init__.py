@@ -10,7 +10,8 @@ the command is named: it parses, calls, prints. Data goes to stdout, talk to std
 * `plain`, `live`: a run's progress as lines, and on a terminal as a `picture` that rich draws;
   `counts`: the figures behind it; `lines`, `tracebacks`: what both do with what tasks print.
 * `screen`, `text`, `machine`: streams, colour and tables; how values look to people; JSON.
-* `durations`: spans of time; `targets`, `offers`: what a pathspec names, and what the shell offers for one.
+* `targets`, `offers`: what a pathspec names, and what the shell offers for one. `durations`: spans
+  of time.
 * `report`: errors. `reference`: writes the reference page of all commands.
 """
 

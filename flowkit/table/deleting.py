@@ -18,12 +18,15 @@ from flowkit.table.projection import path_to
 
 
 def columns_of(where: BooleanExpression, table: Table) -> Schema:
-    """Return the top-level columns that a filter looks at."""
+    """Return the top-level columns that a filter looks at; one, if it looks at none.
+
+    Rows are counted by a column.
+    """
     schema = table.schema()
     ids = extract_field_ids(bind(schema, where, case_sensitive=True))
     # The accessor of a field within structs begins at its top-level column.
     tops = {schema.accessor_for_field(field_id).position for field_id in ids}
-    return Schema(*(schema.fields[at] for at in sorted(tops)))
+    return Schema(*(schema.fields[at] for at in sorted(tops or {0})))
 
 
 def complement_of(where: BooleanExpression, table: Table) -> Callable[[pa.RecordBatch], pa.Array]:

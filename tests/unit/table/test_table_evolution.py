@@ -88,8 +88,8 @@ class History:
             for field in schema
         ]
         written = pyarrow.table(drawn, schema=schema)
-        self.table.iceberg.append(written)
-        self.table.refresh()
+        # Not by pyiceberg, which writes null lists of structs as empty ones.
+        self.table.append(written)
         for row in written.to_pylist():
             # By the column and not its name: names change.
             self.rows.append({id(self.columns[name]): value for name, value in row.items()})
