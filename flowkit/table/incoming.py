@@ -8,21 +8,24 @@ from typing import Any
 import pyarrow as pa
 
 from flowkit.errors import UsageError
+from flowkit.table.data_frame import DataFrame
 
 
 def batches_of(data: object) -> Iterator[pa.RecordBatch]:
     """Yield the record batches of Arrow data, or of anything that hands out a stream of it.
 
     Taken are pyarrow's tables, batches and readers; pandas frames, whose named index levels
-    become columns; and whatever has `__arrow_c_stream__` or `__arrow_c_array__`, such as frames
-    of Polars and relations of DuckDB.
+    become columns; dicts of lists; and whatever has `__arrow_c_stream__` or `__arrow_c_array__`,
+    such as frames of Polars and relations of DuckDB.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: it is none of these, or its lists are no columns.
     """
     source: Any = data
     if isinstance(data, pa.RecordBatch):
         yield data
+    elif isinstance(data, dict):
+        yield from DataFrame(data).to_arrow().to_batches()
     elif isinstance(data, pa.Table):
         yield from source.to_batches()
     elif isinstance(data, pa.RecordBatchReader):
