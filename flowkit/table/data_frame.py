@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, overload
 
 from flowkit.errors import UsageError
@@ -106,7 +107,12 @@ class DataFrame:
         return self._table
 
     def to_pandas(self) -> pandas.DataFrame:
-        """Return a pandas frame; `pandas_copies` says which columns had to be copied for it."""
+        """Return a pandas frame; `pandas_copies` says which columns had to be copied for it.
+
+        Raises:
+            UsageError: pandas is not installed.
+        """
+        _import("pandas")
         frame: pandas.DataFrame = self._table.to_pandas(split_blocks=True)
         return frame
 
@@ -119,10 +125,13 @@ class DataFrame:
         return {name: reason for name, reason in reasons.items() if reason}
 
     def to_polars(self) -> polars.DataFrame:
-        """Return a Polars frame."""
-        import polars
+        """Return a Polars frame.
 
-        return polars.DataFrame(self._table)
+        Raises:
+            UsageError: Polars is not installed.
+        """
+        frame: polars.DataFrame = _import("polars").DataFrame(self._table)
+        return frame
 
     def sql(self, query: str) -> DataFrame:
         """Ask DuckDB about this frame, which the query calls `this`.
@@ -194,6 +203,15 @@ def _arrow_table(data: Any) -> pyarrow.Table:
         f"a `{type(data).__name__}` cannot be read as a table",
         hint="give a frame of pandas or Polars, a pyarrow table, or a dict of lists",
     )
+
+
+def _import(library: str) -> Any:
+    try:
+        return import_module(library)
+    except ImportError as error:
+        raise UsageError(
+            f"{library} is not installed: {error}", hint=f"run `pip install {library}`"
+        ) from error
 
 
 def _partitions(

@@ -1,50 +1,20 @@
-"""Decoding the row groups of a Parquet file to Arrow: by Polars or by pyarrow.
+"""Decoding the row groups of a Parquet file to Arrow, by pyarrow with an allocator that suits it.
 
-For numbers both are equal, for text Polars takes half the time; but loading it costs what decoding
-some tens of megabytes does. So Polars decodes columns of plain types in large reads, pyarrow all
-else, and either gives the same table. `docs/design/data.md` has the figures.
+`docs/design/data.md` has the figures by which it was chosen.
 """
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
-
-from flowkit.flow import current
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow
     from pyarrow.parquet import ParquetFile
-
-_WORTH_LOADING_BYTES: Final = 48 << 20
-"""How much must be read before loading Polars pays."""
-_WORTH_CALLING_BYTES: Final = 1 << 20
-
-_loaded_in = os.getpid()
-_polars_used_in: int | None = None
-
-
-def wants_polars(size_bytes: int) -> bool:
-    """Say whether a read of so many bytes should go by Polars.
-
-    Never in a process forked from one that may have used it: the child would wait forever for
-    threads that only its parent has.
-    """
-    global _polars_used_in
-    process = os.getpid()
-    if _polars_used_in == process:
-        return size_bytes >= _WORTH_CALLING_BYTES
-    if "polars" in sys.modules and (process != _loaded_in or current.is_running_flow):
-        return False
-    if size_bytes < _WORTH_LOADING_BYTES:
-        return False
-    _polars_used_in = process
-    return True
 
 
 @cache
@@ -56,7 +26,8 @@ def choose_allocator() -> None:
     """
     import pyarrow
 
-    if pyarrow.default_memory_pool().backend_name == "mimalloc":
+    chosen = "ARROW_DEFAULT_MEMORY_POOL" in os.environ
+    if not chosen and pyarrow.default_memory_pool().backend_name == "mimalloc":
         with suppress(NotImplementedError):  # not every build has it
             pyarrow.set_memory_pool(pyarrow.jemalloc_memory_pool())
 
@@ -86,13 +57,7 @@ class Window:
 
 
 def decode(
-    file: ParquetFile,
-    groups: Sequence[int],
-    columns: Sequence[str],
-    window: Window,
-    *,
-    path: str | None = None,
-    plain: frozenset[str] = frozenset(),
+    file: ParquetFile, groups: Sequence[int], columns: Sequence[str], window: Window
 ) -> pyarrow.Table:
     """Decode columns of row groups.
 
@@ -101,27 +66,12 @@ def decode(
         groups: numbers of row groups, rising.
         columns: names of top-level columns, in the order that they shall have.
         window: which rows of the groups.
-        path: where the file is on this machine, to let Polars read what it can.
-        plain: the columns that it can.
 
     Raises:
         OSError: the file is damaged, or cannot be read.
     """
-    import pyarrow
-
-    by_polars = [name for name in columns if path is not None and name in plain]
-    by_pyarrow = [name for name in columns if path is None or name not in plain]
-    found: dict[str, pyarrow.ChunkedArray] = {}
-    if by_polars:
-        assert path is not None
-        # Polars skips the pages before and behind a range of rows.
-        table = _by_polars(path, _within(_runs(file, groups), window), by_polars)
-        found.update(zip(by_polars, table.columns, strict=True))
-    if by_pyarrow:
-        table = file.read_row_groups(list(groups), columns=by_pyarrow, use_threads=False)
-        table = table.slice(window.start, window.rows)
-        found.update((name, table.column(name)) for name in by_pyarrow)
-    return pyarrow.table([found[name] for name in columns], names=list(columns))
+    table = file.read_row_groups(list(groups), columns=list(columns), use_threads=False)
+    return table.select(list(columns)).slice(window.start, window.rows)
 
 
 def decode_batches(
@@ -142,70 +92,3 @@ def decode_batches(
         nothing = pyarrow.StructArray.from_arrays([], fields=[], mask=pyarrow.repeat(False, taken))
         yield pyarrow.RecordBatch.from_struct_array(nothing)
         left -= taken
-
-
-def _runs(file: ParquetFile, groups: Sequence[int]) -> list[tuple[int, int]]:
-    """Return row groups as ranges of rows: where each begins, and its length."""
-    runs: list[tuple[int, int]] = []
-    start = 0
-    wanted = set(groups)
-    for group in range(file.metadata.num_row_groups):
-        rows = file.metadata.row_group(group).num_rows
-        if group in wanted:
-            if runs and sum(runs[-1]) == start:
-                runs[-1] = (runs[-1][0], runs[-1][1] + rows)
-            else:
-                runs.append((start, rows))
-        start += rows
-    return runs
-
-
-def _within(runs: Sequence[tuple[int, int]], window: Window) -> list[tuple[int, int]]:
-    """Cut ranges of rows to a window over all of them."""
-    cut: list[tuple[int, int]] = []
-    before = 0
-    for start, rows in runs:
-        first = max(window.start - before, 0)
-        last = min(window.start + window.rows - before, rows)
-        if first < last:
-            cut.append((start + first, last - first))
-        before += rows
-    return cut
-
-
-def _by_polars(path: str, runs: Sequence[tuple[int, int]], columns: Sequence[str]) -> pyarrow.Table:
-    import polars
-    import pyarrow
-
-    try:
-        scan = polars.scan_parquet(
-            path, glob=False, hive_partitioning=False, use_statistics=False, cache=False
-        ).select(columns)
-        tables = [
-            scan.slice(start, rows).collect().to_arrow(compat_level=polars.CompatLevel.oldest())
-            for start, rows in runs
-        ]
-    except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
-        raise OSError(str(error)) from error
-    return pyarrow.concat_tables(tables)
-
-
-def plain_columns(schema: pyarrow.Schema) -> frozenset[str]:
-    """Return the names of a file's columns of types that both decoders read alike."""
-    return frozenset(field.name for field in schema if _is_plain(field.type))
-
-
-def _is_plain(kind: pyarrow.DataType) -> bool:
-    import pyarrow
-
-    types = pyarrow.types
-    return bool(
-        types.is_integer(kind)
-        or types.is_float32(kind)
-        or types.is_float64(kind)
-        or types.is_boolean(kind)
-        or types.is_string(kind)
-        or types.is_large_string(kind)
-        or types.is_date32(kind)
-        or (types.is_timestamp(kind) and kind.unit != "s" and kind.tz in (None, "UTC"))
-    )

@@ -24,8 +24,8 @@ def preload() -> None:
     """Import them. What is not installed is left to the error of whoever needs it.
 
     Only imports: none of these has threads or connections before it is used, so that a process
-    which has imported them can be forked. Polars is not among them: whether its threads were used
-    before a fork cannot be told, so that children would do without it.
+    which has imported them can be forked. Polars is not among them: it
+    starts threads for its first query, and a child forked after that would wait for them forever.
     """
     for module in _MODULES:
         with suppress(ImportError):

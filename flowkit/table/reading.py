@@ -12,10 +12,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.conditions import fields_of
-from flowkit.table.decoding import open_parquet, plain_columns, wants_polars
+from flowkit.table.decoding import open_parquet
 from flowkit.table.deletes import Deletes
 from flowkit.table.errors import DataFileDamaged, DataFileUnlike, UnknownColumn
-from flowkit.table.files import Files, local_path
+from flowkit.table.files import Files
 from flowkit.table.projection import (
     Projection,
     Unlike,
@@ -43,7 +43,6 @@ class _Layout:
     schema: pyarrow.Schema
     known: tuple[tuple[int, Any], ...]
     projection: Projection
-    plain: frozenset[str]
 
 
 class ShardReader:
@@ -176,7 +175,7 @@ class ShardReader:
             file = numbered(file, dict(self._shard.names))
         constants = {**dict(self._shard.defaults), **dict(part.known)}
         projection = Projection(self._target, file, constants)
-        made = _Layout(schema, part.known, projection, plain_columns(schema))
+        made = _Layout(schema, part.known, projection)
         self._layout = made
         return made
 
@@ -190,7 +189,6 @@ class ShardReader:
                 file = closing.enter_context(open_parquet(source, streaming=streaming))
                 layout = self._layout_of(file.schema_arrow, part)
                 condition = None if part.all_pass else self._shard.condition
-                by_polars = not streaming and wants_polars(self._shard.size_bytes)
                 yield OpenPart(
                     file=file,
                     projection=layout.projection,
@@ -201,8 +199,6 @@ class ShardReader:
                     positions=self._deletes.positions(part.deletes, part.path)
                     if part.deletes
                     else None,
-                    path=local_path(part.path) if by_polars else None,
-                    plain=layout.plain,
                 )
             except Unlike as error:
                 raise DataFileUnlike(

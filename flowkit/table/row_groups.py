@@ -37,8 +37,7 @@ class OpenPart:
     """Decodes the rows of a part that pass.
 
     `wanted` says which fields of the target to return, `filtered` which of them `condition` looks
-    at; `positions` are the numbers of rows that are deleted. `path`: where Polars may read the
-    columns that are `plain`.
+    at; `positions` are the numbers of rows that are deleted.
     """
 
     file: ParquetFile
@@ -48,8 +47,6 @@ class OpenPart:
     filtered: Sequence[int]
     condition: Condition | None
     positions: pyarrow.ChunkedArray | None
-    path: str | None
-    plain: frozenset[str]
 
     def table(self) -> pyarrow.Table | None:
         """Return the rows that pass, or None if there are none.
@@ -112,7 +109,7 @@ class OpenPart:
         groups = [group.number for group in self.groups]
         decoded = None
         if names and window.rows:
-            decoded = decode(self.file, groups, names, window, path=self.path, plain=self.plain)
+            decoded = decode(self.file, groups, names, window)
         return self._projected(fields, decoded, window.rows)
 
     def _projected(

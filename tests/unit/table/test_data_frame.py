@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,13 @@ def test_rows_without_columns_are_kept_as_well() -> None:
 def test_pandas_keeps_no_index_as_a_column() -> None:
     frame = pandas.DataFrame({"a": [1, 2]}, index=[7, 8])
     assert DataFrame(frame).columns == ["a"]
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_a_library_that_is_not_installed_is_named(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UsageError, match=f"{library} is not installed") as raised:
+        getattr(DataFrame({"id": [1]}), f"to_{library}")()
+    assert raised.value.hint == f"run `pip install {library}`"
