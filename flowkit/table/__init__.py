@@ -68,6 +68,7 @@ __all__ = [
     "DataFileDamaged",
     "DataFileMissing",
     "DataFileUnlike",
+    "DataFileUnwritten",
     "DataFrame",
     "Expired",
     "FilePart",
@@ -106,9 +107,9 @@ __getattr__ = loads(
         "flowkit.table.data_frame": "DataFrame",
         "flowkit.table.errors": (
             "CatalogError CatalogInvalid CommitConflict CommitFailed DataFileDamaged "
-            "DataFileMissing DataFileUnlike FilterInvalid NotAncestor PartRefused SchemaInvalid "
-            "SchemaMismatch SnapshotExpired TableExists UnknownCatalog UnknownColumn UnknownRef "
-            "UnknownSnapshot UnknownTable UnsupportedTable"
+            "DataFileMissing DataFileUnlike DataFileUnwritten FilterInvalid NotAncestor "
+            "PartRefused SchemaInvalid SchemaMismatch SnapshotExpired TableExists UnknownCatalog "
+            "UnknownColumn UnknownRef UnknownSnapshot UnknownTable UnsupportedTable"
         ),
         "flowkit.table.expiry": "Expired",
         "flowkit.table.history": "SnapshotRow",

@@ -34,6 +34,14 @@ _FOREIGN: Final = {
 }
 """What the clients of catalogs raise when they are not answered, if they are loaded."""
 
+_REFUSALS: Final = (
+    "OAuthError",
+    "UnauthorizedError",
+    "ForbiddenError",
+    "AuthorizationExpiredError",
+)
+"""Which of these say that it answers, but not to these credentials."""
+
 _lock = threading.Lock()
 _opened: dict[tuple[int, str, tuple[tuple[str, str], ...]], Catalog] = {}
 
@@ -86,10 +94,14 @@ def _answering(name: str, properties: Mapping[str, str]) -> Iterator[None]:
         yield
     except _foreign_errors() as error:
         where = properties.get("uri", "")
+        refused = type(error).__name__ in _REFUSALS
         raise CatalogError(
-            f"catalog `{name}`{f' at `{where}`' if where else ''} does not answer: "
+            f"catalog `{name}`{f' at `{where}`' if where else ''} "
+            f"{'refuses this' if refused else 'does not answer'}: "
             f"{' '.join(str(error).split())[:300] or type(error).__name__}",
-            hint="is it running, and are its address and credentials right?",
+            hint=f"are the credentials in `[catalogs.{name}]` right, and do they allow it?"
+            if refused
+            else "is it running, and is its address right?",
         ) from error
 
 

@@ -21,11 +21,11 @@ from pyiceberg.typedef import Record
 from flowkit.errors import UsageError
 from flowkit.table.changes import Appending, Changes, Deleting, Plan, Replacing
 from flowkit.table.deleting import columns_of, complement_of
-from flowkit.table.errors import CommitConflict, CommitFailed, PartRefused, UnknownRef
+from flowkit.table.errors import CommitConflict, PartRefused, UnknownRef
 from flowkit.table.filters import parse_filter
 from flowkit.table.history import FILES, KEY, ROWS, RUN, ancestors, described, head_of, notes_of
 from flowkit.table.keys import CommitIdentity, count_commit, identify
-from flowkit.table.retrying import attempts, uncertain_errors
+from flowkit.table.retrying import Attempts, uncertain_errors
 from flowkit.table.rewriting import Rewriter
 from flowkit.table.upserting import UpsertKeys
 from flowkit.table.written import WrittenFile, WrittenFiles
@@ -141,10 +141,10 @@ class _Commit:
 
     def make(self, plan: Plan, base: Snapshot | None) -> int:
         """Commit, on newer heads if need be, and return the snapshot's id."""
-        failure: Exception | None = None
+        attempts = Attempts(self._name, self._table.properties)
         try:
-            for _ in attempts(self._table.properties):
-                if failure is not None:
+            for _ in attempts:
+                if attempts.failure is not None:
                     if (landed := self.find()) is not None:
                         return landed
                     self.check()
@@ -153,7 +153,7 @@ class _Commit:
                 try:
                     made = self._try(changes)
                 except uncertain_errors() as error:
-                    failure = error
+                    attempts.failed(error)
                     continue
                 plan.committed(changes)
                 count_commit(self._identity, self._target)
@@ -162,7 +162,7 @@ class _Commit:
         except (CommitConflict, PartRefused):
             plan.abandoned()
             raise
-        raise CommitFailed(self._name, str(failure)) from failure
+        raise attempts.given_up()
 
     def _try(self, changes: Changes) -> int:
         table = _without_retries(self._table)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from pyiceberg.table import TableProperties
 from pyiceberg.types import DoubleType, FloatType
 
 from flowkit.table.encoding import dictionary_columns
+from flowkit.table.errors import DataFileUnwritten
 from flowkit.table.written import ColumnStats, WrittenFile
 
 _UNCOMPRESSED: Final = {"uncompressed": "none"}
@@ -73,7 +75,8 @@ class DataFileWriter:
     def __init__(self, io: FileIO, path: str, layout: FileLayout) -> None:
         self.path = path
         self._io, self._layout = io, layout
-        self._sink = _Counting(io.new_output(path).create())
+        with _writing(path):
+            self._sink = _Counting(io.new_output(path).create())
         self._parquet: Any = None
         self._nan_counts = dict.fromkeys(layout.float_columns.values(), 0)
         self._row_count = 0
@@ -89,19 +92,25 @@ class DataFileWriter:
         return self._row_count
 
     def write(self, batches: Sequence[pa.RecordBatch]) -> None:
-        """Write batches of the table's Arrow schema as the next row group or groups."""
+        """Write batches of the table's Arrow schema as the next row group or groups.
+
+        Raises:
+            DataFileUnwritten: there is no room, or the store does not answer.
+        """
         table = pa.Table.from_batches(batches, self._layout.arrow)
         for at, field_id in self._layout.float_columns.items():
             self._nan_counts[field_id] += pc.sum(pc.is_nan(table.column(at))).as_py() or 0
-        if self._parquet is None:
-            self._parquet = self._begin(table)
-        self._parquet.write_table(table, row_group_size=self._layout.row_group_rows)
+        with _writing(self.path):
+            if self._parquet is None:
+                self._parquet = self._begin(table)
+            self._parquet.write_table(table, row_group_size=self._layout.row_group_rows)
         self._row_count += table.num_rows
 
     def close(self, partition: tuple[object, ...], sort_order_id: int | None) -> WrittenFile:
-        """Finish the file, which must have rows, and describe it."""
-        self._parquet.close()
-        self._sink.close()
+        """Finish the file, which must have rows, and describe it. Raises what `write` raises."""
+        with _writing(self.path):
+            self._parquet.close()
+            self._sink.close()
         metadata = self._parquet.writer.metadata
         found = data_file_statistics_from_parquet_metadata(
             parquet_metadata=metadata,
@@ -142,12 +151,21 @@ class DataFileWriter:
 
     def discard(self) -> None:
         """Give up the file and delete what there is of it."""
-        try:
+        # A disk that was too full for the rows is too full for the footer.
+        with suppress(OSError):
             if self._parquet is not None:
                 self._parquet.close()
-        finally:
+        with suppress(OSError):
             self._sink.close()
-            self._io.delete(self.path)
+        self._io.delete(self.path)
+
+
+@contextmanager
+def _writing(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataFileUnwritten(path, reason=" ".join(str(error).split())) from error
 
 
 class _Counting:

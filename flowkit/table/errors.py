@@ -122,6 +122,17 @@ class DataFileDamaged(StoreError):
         self.path = path
 
 
+class DataFileUnwritten(StoreError):
+    """A file of a table cannot be written: no room, no permission, or no answer from its store."""
+
+    def __init__(self, path: str, *, reason: str) -> None:
+        super().__init__(
+            f"file `{path}` cannot be written: {reason}",
+            hint="nothing of it has been committed: mend that, and write the rows again",
+        )
+        self.path = path
+
+
 class DataFileUnlike(StoreError):
     """A file's columns cannot be read as what the table says they are."""
 

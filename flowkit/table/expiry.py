@@ -14,10 +14,9 @@ from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.snapshots import Snapshot
 
 from flowkit.errors import UsageError
-from flowkit.table.errors import CommitFailed
 from flowkit.table.history import ancestors, head_of
 from flowkit.table.reachable import metadata_files, place_of, snapshot_files
-from flowkit.table.retrying import attempts, uncertain_errors
+from flowkit.table.retrying import Attempts, uncertain_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +43,8 @@ def expire(table: Table, *, older_than: datetime, keep_last: int = 1) -> Expired
     if older_than.tzinfo is None:
         raise UsageError("`older_than` has no time zone", hint="use `datetime.now(UTC)`")
     check_deletable(table)
-    failure: Exception | None = None
-    for _ in attempts(table.properties):
+    attempts = Attempts(".".join(table.name()), table.properties)
+    for _ in attempts:
         table.refresh()
         old = list(_old(table.metadata, older_than.timestamp() * 1000, keep_last))
         if not old:
@@ -56,10 +55,10 @@ def expire(table: Table, *, older_than: datetime, keep_last: int = 1) -> Expired
         try:
             table.maintenance.expire_snapshots().by_ids(ids).commit()
         except uncertain_errors() as error:
-            failure = error
+            attempts.failed(error)
             continue
         return Expired(tuple(ids), tuple(_delete_unreachable(table, files)))
-    raise CommitFailed(".".join(table.name()), str(failure)) from failure
+    raise attempts.given_up()
 
 
 def check_deletable(table: Table) -> None:

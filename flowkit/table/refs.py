@@ -11,9 +11,9 @@ from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.update.snapshot import ManageSnapshots
 
 from flowkit.errors import UsageError
-from flowkit.table.errors import CommitFailed, NotAncestor, UnknownRef
+from flowkit.table.errors import NotAncestor, UnknownRef
 from flowkit.table.history import ancestors, head_of
-from flowkit.table.retrying import attempts, uncertain_errors
+from flowkit.table.retrying import Attempts, uncertain_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +137,15 @@ def _delete(table: Table, name: str, kind: SnapshotRefType) -> None:
 
 def _change(table: Table, decide: Callable[[ManageSnapshots], int]) -> int:
     """Change refs as decided on the present metadata, again if others were quicker."""
-    failure: Exception | None = None
-    for _ in attempts(table.properties):
+    attempts = Attempts(_name(table), table.properties)
+    for _ in attempts:
         table.refresh()
         try:
             with table.manage_snapshots() as change:
                 return decide(change)
         except uncertain_errors() as error:
-            failure = error
-    raise CommitFailed(_name(table), str(failure)) from failure
+            attempts.failed(error)
+    raise attempts.given_up()
 
 
 def _snapshot_at(table: Table, at: int | str | None) -> int:

@@ -231,10 +231,12 @@ class _Files:
 
     def close(self, key: Key) -> None:
         """Finish the file of a partition, if it has one open."""
-        file = self._open.pop(key, None)
+        file = self._open.get(key)
         if file is not None:
             order = self._table.sort_order()
             self.done.append(file.close(key, order.order_id if order.fields else None))
+            # Only now: a file that could not be finished has to be deleted.
+            del self._open[key]
 
     def close_all(self) -> None:
         """Finish all files."""

@@ -1,12 +1,14 @@
 """What flowkit is tested with, shipped: for its own tests, and for those of plugins.
 
 `memory_storage`, `counting_storage`: storages. `s3_server`: a real S3 server; `faulty_proxy`: what
-bad networks do, before it. `storage_contract`, `serializer_contract`, `executor_contract`: suites
-that every implementation of a port passes; import these modules where pytest is at hand.
+bad networks do, before it; `catalog_server`: a real REST catalog of Iceberg tables.
+`storage_contract`, `serializer_contract`, `executor_contract`: suites that every implementation of
+a port passes; import these modules where pytest is at hand.
 """
 
 from __future__ import annotations
 
+from flowkit.testing.catalog_server import CatalogServer, open_catalog_server
 from flowkit.testing.counting_storage import CountingStorage
 from flowkit.testing.faulty_proxy import (
     Fault,
@@ -27,6 +29,7 @@ from flowkit.testing.memory_storage import MemoryStorage
 from flowkit.testing.s3_server import S3Server, environment_for, open_s3_server
 
 __all__ = [
+    "CatalogServer",
     "CountingStorage",
     "Fault",
     "FaultyProxy",
@@ -43,6 +46,7 @@ __all__ = [
     "Trickle",
     "Truncate",
     "environment_for",
+    "open_catalog_server",
     "open_faulty_proxy",
     "open_s3_server",
 ]

