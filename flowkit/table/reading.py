@@ -77,7 +77,7 @@ class ShardReader:
         """
         import pyarrow
 
-        tables = [self.schema.empty_table()]
+        tables = [pyarrow.Table.from_batches([], self.schema)]
         wanted = limit
         for table in self._tables():
             tables.append(table if wanted is None else table.slice(0, wanted))
