@@ -1,6 +1,7 @@
 """Tables and data frames: Iceberg tables read in shards, written in parts, one commit for all.
 
 * `table`, `scan`: the face: `Table`, and `Scan`, which says what to read of which version
+* `sources`, `iceberg`: the seam under the face, and Iceberg behind it
 * `catalogs`, `loading`: from settings to a catalog, from a name to a table
 * `schemas`, `models`, `evolution`: making tables, and changing their columns and partitions
 * `filters`, `conditions`: filters as users write them, and as plain data
@@ -54,8 +55,9 @@ if TYPE_CHECKING:
     from flowkit.table.preloading import preload
     from flowkit.table.previews import html_preview, text_preview
     from flowkit.table.refs import RefRow
-    from flowkit.table.scan import Plan, Scan
+    from flowkit.table.scan import Scan
     from flowkit.table.shards import FilePart, Shard
+    from flowkit.table.sources import Plan
     from flowkit.table.table import Table
     from flowkit.table.writing import TableWriter
     from flowkit.table.written import WrittenFiles
@@ -116,8 +118,9 @@ __getattr__ = loads(
         "flowkit.table.preloading": "preload",
         "flowkit.table.previews": "html_preview text_preview",
         "flowkit.table.refs": "RefRow",
-        "flowkit.table.scan": "Plan Scan",
+        "flowkit.table.scan": "Scan",
         "flowkit.table.shards": "FilePart Shard",
+        "flowkit.table.sources": "Plan",
         "flowkit.table.table": "Table",
         "flowkit.table.writing": "TableWriter",
         "flowkit.table.written": "WrittenFiles",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import pairwise
@@ -109,7 +109,7 @@ def encoded_schema(schema: pyarrow.Schema) -> str:
 
 
 def pack(
-    parts: Sequence[FilePart], offsets: Sequence[Sequence[int]], n: int
+    parts: Sequence[FilePart], offsets: Callable[[int], Sequence[int]], n: int
 ) -> list[list[FilePart]]:
     """Deal parts out into at most `n` lots of nearly equal bytes; none is empty.
 
@@ -118,13 +118,14 @@ def pack(
 
     Args:
         parts: whole files.
-        offsets: for each file where its row groups begin, in bytes; empty if it is not known.
+        offsets: says where the row groups of a file begin, in bytes, empty if it is not known;
+            it is asked about large files only.
         n: how many lots.
     """
     share = sum(part.size_bytes for part in parts) / n
     pieces: list[FilePart] = []
-    for part, starts in zip(parts, offsets, strict=True):
-        pieces += _cut(part, sorted(set(starts))) if part.size_bytes > share else [part]
+    for at, part in enumerate(parts):
+        pieces += _cut(part, sorted(set(offsets(at)))) if part.size_bytes > share else [part]
     # The largest first, each to the lot that has least: no lot is far from its share.
     loads = [(0, number) for number in range(n)]
     lots: list[list[int]] = [[] for _ in range(n)]
