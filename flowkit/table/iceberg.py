@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowkit.table.catalogs import answering
 from flowkit.table.conditions import Condition
-from flowkit.table.files import Files
+from flowkit.table.files import Files, TableKind
 from flowkit.table.planning import PlannedFile, plan
 from flowkit.table.schemas import partition_terms
 from flowkit.table.shards import FilePart
@@ -81,6 +81,8 @@ class IcebergSource:
 class OpenedIceberg:
     """An Iceberg table of a catalog."""
 
+    kind: TableKind = "iceberg"
+
     def __init__(self, catalog: Catalog, table: IcebergTable) -> None:
         self._catalog, self.iceberg = catalog, table
 
@@ -139,10 +141,11 @@ class OpenedIceberg:
 
     def reopening(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
         """Return a function, and its arguments, that opens the table in another process."""
-        return _reopen, (self.name, self.catalog)
+        return reopen, (self.name, self.catalog)
 
 
-def _reopen(name: str, catalog: str) -> Any:
+def reopen(name: str, catalog: str) -> Any:
+    """Open a table that has been pickled by its name."""
     # A table's face opens tables, so it is imported only when one is unpickled.
     from flowkit.table.table import Table
 

@@ -16,6 +16,7 @@ from flowkit.table.decoding import open_parquet, plain_columns, wants_polars
 from flowkit.table.deletes import Deletes
 from flowkit.table.errors import DataFileDamaged, DataFileUnlike, UnknownColumn
 from flowkit.table.files import Files, local_path
+from flowkit.table.formats import FileFormat
 from flowkit.table.projection import (
     Projection,
     Unlike,
@@ -25,7 +26,9 @@ from flowkit.table.projection import (
     plain_field,
 )
 from flowkit.table.row_groups import OpenPart, groups_of
+from flowkit.table.shaping import Shape
 from flowkit.table.shards import FilePart, Shard
+from flowkit.table.streaming import StreamedPart, block_bytes, open_stream
 
 if TYPE_CHECKING:
     import pyarrow
@@ -101,7 +104,7 @@ class ShardReader:
         width = max(memory_bytes // 8, 1)
         rows = _FIRST_ROWS
         for part in self._shard.parts:
-            with self._opened(part, streaming=True) as opened:
+            with self._opened(part, memory_bytes=memory_bytes) as opened:
                 for group in opened.groups:
                     row_bytes = 1
                     for table in opened.batches(group, rows):
@@ -157,7 +160,7 @@ class ShardReader:
 
     def _count(self, part: FilePart) -> int:
         unfiltered = self._shard.condition is None or part.all_pass
-        if part.is_whole and unfiltered and not part.deletes:
+        if part.is_whole and unfiltered and not part.deletes and part.rows is not None:
             return part.rows
         with self._opened(part) as opened:
             return opened.count()
@@ -172,7 +175,9 @@ class ShardReader:
         ):
             return last
         file = schema
-        if not has_numbers(file):
+        if self._shard.kind == "hive":
+            file = numbered(file, dict(self._shard.names), any_case=True)
+        elif not has_numbers(file):
             file = numbered(file, dict(self._shard.names))
         constants = {**dict(self._shard.defaults), **dict(part.known)}
         projection = Projection(self._target, file, constants)
@@ -181,29 +186,18 @@ class ShardReader:
         return made
 
     @contextmanager
-    def _opened(self, part: FilePart, *, streaming: bool = False) -> Iterator[OpenPart]:
+    def _opened(
+        self, part: FilePart, *, memory_bytes: int | None = None
+    ) -> Iterator[OpenPart | StreamedPart]:
+        """Open a part: to be read at once, or bit by bit if there is a limit to its memory."""
         import pyarrow
 
         with ExitStack() as closing:
             try:
-                source = self._files.open(part.path)
-                file = closing.enter_context(open_parquet(source, streaming=streaming))
-                layout = self._layout_of(file.schema_arrow, part)
-                condition = None if part.all_pass else self._shard.condition
-                by_polars = not streaming and wants_polars(self._shard.size_bytes)
-                yield OpenPart(
-                    file=file,
-                    projection=layout.projection,
-                    groups=groups_of(file, part, condition, layout.projection),
-                    wanted=self._wanted,
-                    filtered=self._filtered if condition is not None else (),
-                    condition=condition,
-                    positions=self._deletes.positions(part.deletes, part.path)
-                    if part.deletes
-                    else None,
-                    path=local_path(part.path) if by_polars else None,
-                    plain=layout.plain,
-                )
+                if part.format is None:
+                    yield self._parquet(part, closing, streaming=memory_bytes is not None)
+                else:
+                    yield self._stream(part, self._shard.formats[part.format], memory_bytes)
             except Unlike as error:
                 raise DataFileUnlike(
                     part.path, table=self._shard.table, reason=str(error)
@@ -214,6 +208,41 @@ class ShardReader:
                 raise DataFileDamaged(
                     part.path, table=self._shard.table, reason=" ".join(str(error).split())
                 ) from error
+
+    def _parquet(self, part: FilePart, closing: ExitStack, *, streaming: bool) -> OpenPart:
+        source = self._files.open(part.path)
+        file = closing.enter_context(open_parquet(source, streaming=streaming))
+        layout = self._layout_of(file.schema_arrow, part)
+        shape = self._shape(part, layout)
+        by_polars = not streaming and wants_polars(self._shard.size_bytes)
+        return OpenPart(
+            file=file,
+            shape=shape,
+            groups=groups_of(file, part, shape.condition, layout.projection),
+            path=local_path(part.path) if by_polars else None,
+            plain=layout.plain,
+        )
+
+    def _stream(self, part: FilePart, format: FileFormat, memory_bytes: int | None) -> StreamedPart:
+        names = dict(self._shard.names)
+        file = open_stream(
+            lambda: self._files.open(part.path),
+            part.path,
+            format,
+            {one.name: one.type for one in self._target if one.name in names},
+            block_bytes=block_bytes(memory_bytes),
+        )
+        return StreamedPart(file, self._shape(part, self._layout_of(file.schema, part)))
+
+    def _shape(self, part: FilePart, layout: _Layout) -> Shape:
+        condition = None if part.all_pass else self._shard.condition
+        return Shape(
+            projection=layout.projection,
+            wanted=self._wanted,
+            filtered=self._filtered if condition is not None else (),
+            condition=condition,
+            positions=self._deletes.positions(part.deletes, part.path) if part.deletes else None,
+        )
 
 
 def _cores() -> int:

@@ -162,6 +162,8 @@ class Scan:
             condition=self._condition,
             defaults=self._target.defaults,
             names=self._target.names,
+            kind=self._source.files.kind,
+            formats=self._plan.formats,
         )
 
     @cached_property

@@ -8,8 +8,9 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowkit.table.conditions import Condition
-from flowkit.table.files import Files
-from flowkit.table.shards import FilePart
+from flowkit.table.files import Files, TableKind
+from flowkit.table.formats import FileFormat
+from flowkit.table.shards import FilePart, total
 from flowkit.table.targets import Target
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ class Plan:
     parts: tuple[FilePart, ...] = field(repr=False)
     offsets: Callable[[int], Sequence[int]] = field(repr=False, compare=False)
     """Where the row groups of a file begin, in bytes; empty if that is not known."""
+    formats: tuple[FileFormat, ...] = ()
+    """What the formats of parts are, where files are not Parquet."""
 
     @property
-    def rows(self) -> int:
-        """Rows in these files, before any is left out."""
-        return sum(part.rows for part in self.parts)
+    def rows(self) -> int | None:
+        """Rows in these files, before any is left out; None if they must be opened to know."""
+        return total(part.rows for part in self.parts)
 
     @property
     def size_bytes(self) -> int:
@@ -38,7 +41,8 @@ class Plan:
         return sum(part.size_bytes for part in self.parts)
 
     def __repr__(self) -> str:
-        return f"<Plan: {len(self.files):,} files, {self.rows:,} rows, {self.size_bytes:,} bytes>"
+        rows = "" if self.rows is None else f"{self.rows:,} rows, "
+        return f"<Plan: {len(self.files):,} files, {rows}{self.size_bytes:,} bytes>"
 
 
 class Source(Protocol):
@@ -80,6 +84,11 @@ class Source(Protocol):
 
 class OpenedTable(Protocol):
     """A table as its catalog has it, at the time when it was opened or last refreshed."""
+
+    @property
+    def kind(self) -> TableKind:
+        """Whose format it has."""
+        ...
 
     @property
     def name(self) -> str:
