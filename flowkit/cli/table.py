@@ -82,7 +82,7 @@ def show_table(invocation: Invocation, /, *, name: str, catalog: str | None, as_
         "files": len(plan.files),
         "size_bytes": plan.size_bytes,
     }
-    fields = table.iceberg.schema().fields
+    fields = table.fields
     if as_json:
         columns = [
             {

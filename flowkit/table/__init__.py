@@ -6,8 +6,11 @@
 * `schemas`, `models`, `evolution`: making tables, and changing their columns and partitions
 * `filters`, `conditions`: filters as users write them, and as plain data
 * `snapshots`, `history`, `planning`, `targets`: which version, which files of it, which columns
+* `hive`: tables that are folders, or a Hive metastore's, behind the same seam
 * `shards`: some rows of a snapshot as a small value
-* `reading`, `row_groups`, `decoding`, `projection`, `deletes`, `files`: a shard's rows, from files
+* `reading`, `row_groups`, `decoding`, `shaping`, `projection`, `deletes`, `files`: a shard's rows,
+  from files
+* `formats`, `streaming`, `text_files`: files that are not Parquet
 * `data_frame`, `sql`, `previews`: rows in memory
 * `writing`, `incoming`, `conforming`, `partitioning`, `transforms`, `sorting`, `encoding`,
   `datafiles`, `written`: rows into data files
@@ -37,7 +40,9 @@ if TYPE_CHECKING:
         DataFileUnlike,
         FilterInvalid,
         NotAncestor,
+        PartitionsInvalid,
         PartRefused,
+        ReadOnlyTable,
         SchemaInvalid,
         SchemaMismatch,
         SnapshotExpired,
@@ -77,7 +82,9 @@ __all__ = [
     "NotAncestor",
     "OrphanFile",
     "PartRefused",
+    "PartitionsInvalid",
     "Plan",
+    "ReadOnlyTable",
     "RefRow",
     "Scan",
     "SchemaInvalid",
@@ -108,9 +115,10 @@ __getattr__ = loads(
         "flowkit.table.data_frame": "DataFrame",
         "flowkit.table.errors": (
             "CatalogError CatalogInvalid CommitConflict CommitFailed DataFileDamaged "
-            "DataFileMissing DataFileUnlike FilterInvalid NotAncestor PartRefused SchemaInvalid "
-            "SchemaMismatch SnapshotExpired TableExists UnknownCatalog UnknownColumn UnknownRef "
-            "UnknownSnapshot UnknownTable UnsupportedTable"
+            "DataFileMissing DataFileUnlike FilterInvalid NotAncestor PartRefused "
+            "PartitionsInvalid ReadOnlyTable SchemaInvalid SchemaMismatch SnapshotExpired "
+            "TableExists UnknownCatalog UnknownColumn UnknownRef UnknownSnapshot UnknownTable "
+            "UnsupportedTable"
         ),
         "flowkit.table.expiry": "Expired",
         "flowkit.table.history": "SnapshotRow",

@@ -95,7 +95,8 @@ class ReadOnlyTable(UsageError):
     def __init__(self, table: str) -> None:
         super().__init__(
             f"`{table}` is a Hive table, which flowkit only reads: it has no versions",
-            hint="copy it: `Table.create(name, frame).append(frame)` with what a scan of it gives",
+            hint="copy it into an Iceberg table: `Table.create(name, frame).append(frame)`, where "
+            "`frame = table.scan().to_frame()`",
         )
         self.table = table
 

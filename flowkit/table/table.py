@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowkit.errors import UsageError
@@ -13,7 +14,10 @@ from flowkit.table.errors import TableExists
 from flowkit.table.evolution import Evolution
 from flowkit.table.expiry import Expired, expire
 from flowkit.table.filters import parse_filter
+from flowkit.table.formats import FormatKind
 from flowkit.table.history import SnapshotRow, history, snapshots
+from flowkit.table.hive.folders import OpenedFolder
+from flowkit.table.hive.metastore import find_hive_table
 from flowkit.table.iceberg import OpenedIceberg
 from flowkit.table.lineage import note_written
 from flowkit.table.loading import check_name, load_table
@@ -38,6 +42,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.types import NestedField
 
 
 class Table:
@@ -61,7 +66,8 @@ class Table:
             CatalogError: the catalog does not answer.
         """
         opened = _as_catalog(catalog)
-        self._opened: OpenedTable = OpenedIceberg(opened, load_table(opened, name))
+        found = find_hive_table(opened, name)
+        self._opened: OpenedTable = found or OpenedIceberg(opened, load_table(opened, name))
 
     @classmethod
     def _of(cls, opened: OpenedTable) -> Table:
@@ -120,6 +126,34 @@ class Table:
             raise TableExists(name, catalog=opened.name) from error
         return cls._of(OpenedIceberg(opened, made))
 
+    @classmethod
+    def folder(
+        cls,
+        location: str | Path,
+        *,
+        format: FormatKind | None = None,
+        types: Mapping[str, object] | None = None,
+        schema: object = None,
+    ) -> Table:
+        """Open a folder of files in Hive's layout, `key=value/`, as a table to read.
+
+        The table is what is there when it is opened, or refreshed.
+
+        Args:
+            location: a path, or an address such as `s3://bucket/events`.
+            format: `parquet`, `orc`, `csv` or `json`; by default the endings of files tell.
+            types: types of keys, such as `{"zip": "string"}`; a key of which they do not tell is
+                an integer or a date if all its values are, and else text.
+            schema: the columns of the files, as `create` takes it; by default those that the
+                first and the last file have.
+
+        Raises:
+            UsageError: the folder has no data files, or they do not tell their format.
+            PartitionsInvalid: folders do not fit together, or values not to their key's type.
+            DataFileDamaged, DataFileUnlike: the first or last file cannot be read.
+        """
+        return cls._of(OpenedFolder(str(location), format=format, types=types or {}, schema=schema))
+
     @staticmethod
     def names(catalog: str | Catalog | None = None) -> list[str]:
         """Return the names of all tables of a catalog, sorted."""
@@ -146,6 +180,11 @@ class Table:
         from pyiceberg.io.pyarrow import schema_to_pyarrow
 
         return schema_to_pyarrow(self._opened.schema, include_field_ids=False)
+
+    @property
+    def fields(self) -> list[NestedField]:
+        """The columns as pyiceberg has them: types by their names in the format, and docs."""
+        return list(self._opened.schema.fields)
 
     @property
     def columns(self) -> list[str]:
@@ -389,7 +428,10 @@ class Table:
         return self._opened.reopening()
 
     def __repr__(self) -> str:
-        return f"<Table {self.name} of catalog {self.catalog}, snapshot {self.snapshot}>"
+        where = f" of catalog {self.catalog}" if self.catalog else ""
+        hive = self._opened.kind == "hive"
+        version = "Hive's, read-only" if hive else f"snapshot {self.snapshot}"
+        return f"<Table {self.name}{where}, {version}>"
 
 
 def _as_catalog(catalog: str | Catalog | None) -> Catalog:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.formats import FileFormat
@@ -13,7 +16,9 @@ if TYPE_CHECKING:
 
 _COMPRESSED: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _UNREAD: Final = (".deflate", ".lz4", ".lzo", ".lzo_deflate", ".snappy")
+_LINE_BREAKS: Final = {"n": "\n", "r": "\r"}
 _FIRST_BYTES: Final = 1 << 20
+_FIRST_LINES: Final = 1000
 
 
 class TextFile:
@@ -54,6 +59,10 @@ def open_csv(
     import pyarrow.csv
 
     source = _opener(open_file, path)
+    # Hive's `\\N` is null only before escapes are undone, so they are undone here.
+    escape = format.escape if format.escape and format.escape in (format.null or "") else None
+    if escape:
+        format = replace(format, escape=None)
     # The columns that the file has: perhaps fewer than the table, as it may be older.
     found = csv_schema(source(), format).names
     schema = pyarrow.schema(
@@ -64,7 +73,7 @@ def open_csv(
         if not found:
             return
         # Of a file whose rows are only counted, one column.
-        wanted = list(columns) or found[:1]
+        wanted = found if escape else list(columns) or found[:1]
         with _csv_reader(
             source(),
             format,
@@ -73,9 +82,36 @@ def open_csv(
             include_columns=wanted,
             column_types={name: pyarrow.string() for name in wanted},
         ) as reader:
-            yield from reader
+            for batch in reader:
+                yield _unescaped(batch, escape) if escape else batch
 
     return TextFile(schema, read)
+
+
+def _unescaped(batch: pyarrow.RecordBatch, escape: str) -> pyarrow.RecordBatch:
+    """Undo escapes in columns of text. Raises Unlike where one was of the delimiter."""
+    import pyarrow
+    import pyarrow.compute as pc
+
+    one = re.escape(escape)
+    columns = []
+    for name, values in zip(batch.schema.names, batch.columns, strict=True):
+        escaped = pc.any(pc.match_substring(values, escape)).as_py()
+        if (
+            escaped
+            and pc.any(pc.match_substring_regex(values, f"(^|[^{one}])({one}{one})*{one}$")).as_py()
+        ):
+            raise Unlike(f"column `{name}` has a delimiter that is escaped, which is not read")
+        columns.append(
+            pyarrow.array([_undone(text, one) for text in values.to_pylist()], values.type)
+            if escaped
+            else values
+        )
+    return pyarrow.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _undone(text: str | None, escape: str) -> str | None:
+    return text and re.sub(f"{escape}(.)", lambda found: _LINE_BREAKS.get(found[1], found[1]), text)
 
 
 def csv_schema(source: Any, format: FileFormat) -> pyarrow.Schema:
@@ -109,7 +145,7 @@ def open_json(
     source = _opener(open_file, path)
     # Keys of JSON may be written in another case than the table has them.
     by_fold = {name.lower(): name for name in types}
-    first = json_schema(source()).names
+    first = _keys(source())
     found = {name: by_fold.get(name.lower()) for name in first if name not in types}
     named = {table_name: name for name, table_name in found.items() if table_name is not None}
     names = {name: named.get(name, name) if name not in first else name for name in types}
@@ -145,6 +181,19 @@ def json_schema(source: Any) -> pyarrow.Schema:
         if "Empty JSON" in str(error):
             return pyarrow.schema([])
         raise
+
+
+def _keys(source: Any) -> list[str]:
+    """Return the keys of the first lines of JSON; what is damaged is found when it is read."""
+    with source:
+        lines = source.read(_FIRST_BYTES).splitlines()[:_FIRST_LINES]
+    found: dict[str, None] = {}
+    for line in filter(None, map(bytes.strip, lines)):
+        try:
+            found.update(dict.fromkeys(json.loads(line)))
+        except (TypeError, ValueError):
+            return list(found) or [""]
+    return list(found)
 
 
 def decompressed(source: Any, path: str) -> Any:
