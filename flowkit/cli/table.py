@@ -82,7 +82,7 @@ def show_table(invocation: Invocation, /, *, name: str, catalog: str | None, as_
         "files": len(plan.files),
         "size_bytes": plan.size_bytes,
     }
-    fields = table.iceberg.schema().fields
+    fields = table.fields
     if as_json:
         columns = [
             {
@@ -276,5 +276,5 @@ def _say_if_more(table: Table, where: str | None, version: dict[str, Any], shown
     """Say how many rows there are, if that is known without reading any."""
     if where is None:
         rows = table.scan(**version).plan().rows
-        if rows > shown:
+        if rows is not None and rows > shown:
             say(f"of {rows:,}; `--limit` shows more")

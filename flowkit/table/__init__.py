@@ -1,12 +1,16 @@
 """Tables and data frames: Iceberg tables read in shards, written in parts, one commit for all.
 
 * `table`, `scan`: the face: `Table`, and `Scan`, which says what to read of which version
+* `sources`, `iceberg`: the seam under the face, and Iceberg behind it
 * `catalogs`, `loading`: from settings to a catalog, from a name to a table
 * `schemas`, `models`, `evolution`: making tables, and changing their columns and partitions
 * `filters`, `conditions`: filters as users write them, and as plain data
 * `snapshots`, `history`, `planning`, `targets`: which version, which files of it, which columns
+* `hive`: tables that are folders, or a Hive metastore's, behind the same seam
 * `shards`: some rows of a snapshot as a small value
-* `reading`, `row_groups`, `decoding`, `projection`, `deletes`, `files`: a shard's rows, from files
+* `reading`, `row_groups`, `decoding`, `shaping`, `projection`, `deletes`, `files`: a shard's rows,
+  from files
+* `formats`, `streaming`, `text_files`: files that are not Parquet
 * `data_frame`, `sql`, `previews`: rows in memory
 * `writing`, `incoming`, `conforming`, `partitioning`, `transforms`, `sorting`, `encoding`,
   `datafiles`, `written`: rows into data files
@@ -36,7 +40,9 @@ if TYPE_CHECKING:
         DataFileUnlike,
         FilterInvalid,
         NotAncestor,
+        PartitionsInvalid,
         PartRefused,
+        ReadOnlyTable,
         SchemaInvalid,
         SchemaMismatch,
         SnapshotExpired,
@@ -54,8 +60,9 @@ if TYPE_CHECKING:
     from flowkit.table.preloading import preload
     from flowkit.table.previews import html_preview, text_preview
     from flowkit.table.refs import RefRow
-    from flowkit.table.scan import Plan, Scan
+    from flowkit.table.scan import Scan
     from flowkit.table.shards import FilePart, Shard
+    from flowkit.table.sources import Plan
     from flowkit.table.table import Table
     from flowkit.table.writing import TableWriter
     from flowkit.table.written import WrittenFiles
@@ -76,7 +83,9 @@ __all__ = [
     "NotAncestor",
     "OrphanFile",
     "PartRefused",
+    "PartitionsInvalid",
     "Plan",
+    "ReadOnlyTable",
     "RefRow",
     "Scan",
     "SchemaInvalid",
@@ -108,8 +117,9 @@ __getattr__ = loads(
         "flowkit.table.errors": (
             "CatalogError CatalogInvalid CommitConflict CommitFailed DataFileDamaged "
             "DataFileMissing DataFileUnlike DataFileUnwritten FilterInvalid NotAncestor "
-            "PartRefused SchemaInvalid SchemaMismatch SnapshotExpired TableExists UnknownCatalog "
-            "UnknownColumn UnknownRef UnknownSnapshot UnknownTable UnsupportedTable"
+            "PartRefused PartitionsInvalid ReadOnlyTable SchemaInvalid SchemaMismatch "
+            "SnapshotExpired TableExists UnknownCatalog UnknownColumn UnknownRef UnknownSnapshot "
+            "UnknownTable UnsupportedTable"
         ),
         "flowkit.table.expiry": "Expired",
         "flowkit.table.history": "SnapshotRow",
@@ -117,8 +127,9 @@ __getattr__ = loads(
         "flowkit.table.preloading": "preload",
         "flowkit.table.previews": "html_preview text_preview",
         "flowkit.table.refs": "RefRow",
-        "flowkit.table.scan": "Plan Scan",
+        "flowkit.table.scan": "Scan",
         "flowkit.table.shards": "FilePart Shard",
+        "flowkit.table.sources": "Plan",
         "flowkit.table.table": "Table",
         "flowkit.table.writing": "TableWriter",
         "flowkit.table.written": "WrittenFiles",

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.settings import Settings, read_settings
 from flowkit.table.errors import CatalogError, CatalogInvalid, UnknownCatalog
@@ -75,10 +75,18 @@ def list_tables(catalog: Catalog) -> list[str]:
         namespaces = list(catalog.list_namespaces())
         while namespaces:
             namespace = namespaces.pop()
-            found += [".".join(one) for one in catalog.list_tables(namespace)]
+            found += [".".join((*namespace, one)) for one in _names_in(catalog, namespace)]
             below = catalog.list_namespaces(namespace)
             namespaces += [one for one in below if len(one) > len(namespace)]
     return sorted(found)
+
+
+def _names_in(catalog: Any, namespace: tuple[str, ...]) -> list[str]:
+    if type(catalog).__name__ == "HiveCatalog":
+        # Pyiceberg lists Iceberg's tables only.
+        with catalog._client as client:
+            return list(client.get_all_tables(db_name=".".join(namespace)))
+    return [name[-1] for name in catalog.list_tables(namespace)]
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class DataFrame:
         from flowkit.table.lineage import note_read
         from flowkit.table.reading import ShardReader
 
-        files = Files(shard.table, shard.catalog, shard.snapshot)
+        files = Files(shard.table, shard.catalog, shard.snapshot, kind=shard.kind)
         frame = cls(ShardReader(shard, files, columns).read())
         note_read(shard.table, shard.catalog, shard.snapshot)
         return frame

@@ -84,11 +84,14 @@ def decode_batches(
         )
         return
     # Nothing to decode, as when a file is older than all columns asked for: rows all the same.
+    yield from columnless(file.metadata.row_group(group).num_rows, rows)
+
+
+def columnless(rows: int, at_a_time: int) -> Iterator[pyarrow.RecordBatch]:
+    """Yield batches of rows that have no columns."""
     import pyarrow
 
-    left = file.metadata.row_group(group).num_rows
-    while left:
-        taken = min(rows, left)
-        nothing = pyarrow.StructArray.from_arrays([], fields=[], mask=pyarrow.repeat(False, taken))
+    for start in range(0, rows, at_a_time):
+        mask = pyarrow.repeat(False, min(at_a_time, rows - start))
+        nothing = pyarrow.StructArray.from_arrays([], fields=[], mask=mask)
         yield pyarrow.RecordBatch.from_struct_array(nothing)
-        left -= taken

@@ -89,13 +89,32 @@ class UnsupportedTable(UsageError):
         super().__init__(f"table `{table}` cannot be read: {feature}", hint=hint)
 
 
+class ReadOnlyTable(UsageError):
+    """What was asked for takes an Iceberg table, and this one is Hive's."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(
+            f"`{table}` is a Hive table, which flowkit only reads: it has no versions",
+            hint="copy it into an Iceberg table: `Table.create(name, frame).append(frame)`, where "
+            "`frame = table.scan().to_frame()`",
+        )
+        self.table = table
+
+
+class PartitionsInvalid(UsageError):
+    """The folders of a Hive table do not fit together, or a value is not of its key's type."""
+
+
 class DataFileMissing(StoreError):
-    """A file that a snapshot names is not there."""
+    """A file that a snapshot names, or that was there when the table was listed, is not."""
 
     def __init__(self, path: str, *, table: str, snapshot: int | None) -> None:
+        version = "" if snapshot is None else f", snapshot {snapshot},"
         super().__init__(
-            f"file `{path}` of table `{table}`, snapshot {snapshot}, is missing",
-            hint="somebody removed it by hand: restore it, or roll the table back",
+            f"file `{path}` of table `{table}`{version} is missing",
+            hint="it has been replaced since: scan the table again"
+            if snapshot is None
+            else "somebody removed it by hand: restore it, or roll the table back",
         )
         self.path = path
 

@@ -106,7 +106,7 @@ class Evolution:
     def _commit(self) -> None:
         from flowkit.table.catalogs import answering
 
-        with _explained(self._table.name), answering(self._table._catalog):
+        with _explained(self._table.name), answering(self._table.iceberg.catalog):
             self._schema.commit()
             if self._spec is not None:
                 self._repartition(self._spec)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from flowkit.table.errors import DataFileMissing, SnapshotExpired, UnknownTable
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO
+
+TableKind: TypeAlias = Literal["iceberg", "hive"]
 
 
 def local_path(location: str) -> str | None:
@@ -28,9 +30,15 @@ class Files:
     """
 
     def __init__(
-        self, table: str, catalog: str, snapshot: int | None, io: FileIO | None = None
+        self,
+        table: str,
+        catalog: str,
+        snapshot: int | None,
+        io: FileIO | None = None,
+        *,
+        kind: TableKind = "iceberg",
     ) -> None:
-        self.table, self.snapshot = table, snapshot
+        self.table, self.snapshot, self.kind = table, snapshot, kind
         self._catalog, self._io = catalog, io
 
     def open(self, location: str) -> Any:
@@ -44,7 +52,7 @@ class Files:
         if path is not None:
             return path
         try:
-            return self._remote().new_input(location).open()
+            return self.remote(location).new_input(location).open()
         except FileNotFoundError as error:
             raise self.missing(location) from error
 
@@ -54,6 +62,8 @@ class Files:
 
     def missing(self, location: str) -> DataFileMissing | SnapshotExpired:
         """Say why a file is not there."""
+        if self.kind == "hive":
+            return DataFileMissing(location, table=self.table, snapshot=None)
         if self.snapshot is None or self._is_expired(self.snapshot):
             return SnapshotExpired(table=self.table, snapshot=self.snapshot)
         return DataFileMissing(location, table=self.table, snapshot=self.snapshot)
@@ -70,19 +80,24 @@ class Files:
         except FileNotFoundError as error:
             raise self.missing(location) from error
 
-    def _remote(self) -> FileIO:
+    def remote(self, location: str) -> FileIO:
+        """Return access to files that are not on this machine, such as the one at `location`."""
         if self._io is None:
             from pyiceberg.io import load_file_io
 
             from flowkit.table.catalogs import answering, open_catalog
 
+            if not self._catalog:
+                # A folder is in no catalog: credentials are those of the environment.
+                self._io = load_file_io({}, location)
+                return self._io
             catalog = open_catalog(self._catalog)
             if type(catalog).__name__ == "RestCatalog":
                 # It may lend credentials for the files of one table.
                 with answering(catalog):
                     self._io = catalog.load_table(self.table).io
             else:
-                self._io = load_file_io(dict(catalog.properties))
+                self._io = load_file_io(dict(catalog.properties), location)
         return self._io
 
     def _is_expired(self, snapshot: int) -> bool:

@@ -93,11 +93,23 @@ def has_numbers(schema: pyarrow.Schema) -> bool:
     return any(number_of(field) is not None for field in schema)
 
 
-def numbered(schema: pyarrow.Schema, numbers: Mapping[str, int]) -> pyarrow.Schema:
-    """Return a file's schema with the numbers that the table keeps for names, `a.b` within."""
+def numbered(
+    schema: pyarrow.Schema, numbers: Mapping[str, int], *, any_case: bool = False
+) -> pyarrow.Schema:
+    """Return a file's schema with the numbers that the table keeps for names, `a.b` within.
+
+    Whatever numbers the file carries are dropped. `any_case`: a name in another case is taken
+    too, as Hive does, unless the right one is there.
+    """
     import pyarrow
 
-    return pyarrow.schema([_numbered(field, numbers, field.name) for field in schema])
+    folded = {**{name.lower(): number for name, number in numbers.items()}, **numbers}
+    taken = {name.lower() for name in schema.names if name in numbers}
+    fields = []
+    for field in schema:
+        fold = any_case and (field.name in numbers or field.name.lower() not in taken)
+        fields.append(_numbered(field, folded if fold else numbers, field.name, fold))
+    return pyarrow.schema(fields)
 
 
 def plain_type(kind: pyarrow.DataType) -> pyarrow.DataType:
@@ -125,21 +137,22 @@ def _by_number(fields: Any) -> dict[int | None, pyarrow.Field]:
     return {number_of(field): field for field in fields}
 
 
-def _numbered(field: pyarrow.Field, numbers: Mapping[str, int], path: str) -> pyarrow.Field:
+def _numbered(
+    field: pyarrow.Field, numbers: Mapping[str, int], path: str, any_case: bool
+) -> pyarrow.Field:
     import pyarrow
+
+    def inside(one: pyarrow.Field, name: str) -> pyarrow.Field:
+        return _numbered(one, numbers, f"{path}.{name}", any_case)
 
     kind = field.type
     if pyarrow.types.is_struct(kind):
-        inner = [_numbered(one, numbers, f"{path}.{one.name}") for one in kind.fields]
-        kind = pyarrow.struct(inner)
+        kind = pyarrow.struct([inside(one, one.name) for one in kind.fields])
     elif pyarrow.types.is_map(kind):
-        kind = pyarrow.map_(
-            _numbered(kind.key_field, numbers, f"{path}.key"),
-            _numbered(kind.item_field, numbers, f"{path}.value"),
-        )
+        kind = pyarrow.map_(inside(kind.key_field, "key"), inside(kind.item_field, "value"))
     elif _is_list(kind):
-        kind = pyarrow.list_(_numbered(kind.value_field, numbers, f"{path}.element"))
-    number = numbers.get(path)
+        kind = pyarrow.list_(inside(kind.value_field, "element"))
+    number = numbers.get(path, numbers.get(path.lower()) if any_case else None)
     metadata = None if number is None else {_NUMBER: str(number)}
     return pyarrow.field(field.name, kind, field.nullable, metadata)
 

@@ -16,6 +16,7 @@ from flowkit.table.decoding import open_parquet
 from flowkit.table.deletes import Deletes
 from flowkit.table.errors import DataFileDamaged, DataFileUnlike, UnknownColumn
 from flowkit.table.files import Files
+from flowkit.table.formats import FileFormat
 from flowkit.table.projection import (
     Projection,
     Unlike,
@@ -25,7 +26,9 @@ from flowkit.table.projection import (
     plain_field,
 )
 from flowkit.table.row_groups import OpenPart, groups_of
+from flowkit.table.shaping import Shape
 from flowkit.table.shards import FilePart, Shard
+from flowkit.table.streaming import StreamedPart, block_bytes, open_stream
 
 if TYPE_CHECKING:
     import pyarrow
@@ -100,7 +103,7 @@ class ShardReader:
         width = max(memory_bytes // 8, 1)
         rows = _FIRST_ROWS
         for part in self._shard.parts:
-            with self._opened(part, streaming=True) as opened:
+            with self._opened(part, memory_bytes=memory_bytes) as opened:
                 for group in opened.groups:
                     row_bytes = 1
                     for table in opened.batches(group, rows):
@@ -156,7 +159,7 @@ class ShardReader:
 
     def _count(self, part: FilePart) -> int:
         unfiltered = self._shard.condition is None or part.all_pass
-        if part.is_whole and unfiltered and not part.deletes:
+        if part.is_whole and unfiltered and not part.deletes and part.rows is not None:
             return part.rows
         with self._opened(part) as opened:
             return opened.count()
@@ -171,7 +174,9 @@ class ShardReader:
         ):
             return last
         file = schema
-        if not has_numbers(file):
+        if self._shard.kind == "hive":
+            file = numbered(file, dict(self._shard.names), any_case=True)
+        elif not has_numbers(file):
             file = numbered(file, dict(self._shard.names))
         constants = {**dict(self._shard.defaults), **dict(part.known)}
         projection = Projection(self._target, file, constants)
@@ -180,26 +185,18 @@ class ShardReader:
         return made
 
     @contextmanager
-    def _opened(self, part: FilePart, *, streaming: bool = False) -> Iterator[OpenPart]:
+    def _opened(
+        self, part: FilePart, *, memory_bytes: int | None = None
+    ) -> Iterator[OpenPart | StreamedPart]:
+        """Open a part: to be read at once, or bit by bit if there is a limit to its memory."""
         import pyarrow
 
         with ExitStack() as closing:
             try:
-                source = self._files.open(part.path)
-                file = closing.enter_context(open_parquet(source, streaming=streaming))
-                layout = self._layout_of(file.schema_arrow, part)
-                condition = None if part.all_pass else self._shard.condition
-                yield OpenPart(
-                    file=file,
-                    projection=layout.projection,
-                    groups=groups_of(file, part, condition, layout.projection),
-                    wanted=self._wanted,
-                    filtered=self._filtered if condition is not None else (),
-                    condition=condition,
-                    positions=self._deletes.positions(part.deletes, part.path)
-                    if part.deletes
-                    else None,
-                )
+                if part.format is None:
+                    yield self._parquet(part, closing, streaming=memory_bytes is not None)
+                else:
+                    yield self._stream(part, self._shard.formats[part.format], memory_bytes)
             except Unlike as error:
                 raise DataFileUnlike(
                     part.path, table=self._shard.table, reason=str(error)
@@ -210,6 +207,35 @@ class ShardReader:
                 raise DataFileDamaged(
                     part.path, table=self._shard.table, reason=" ".join(str(error).split())
                 ) from error
+
+    def _parquet(self, part: FilePart, closing: ExitStack, *, streaming: bool) -> OpenPart:
+        source = self._files.open(part.path)
+        file = closing.enter_context(open_parquet(source, streaming=streaming))
+        layout = self._layout_of(file.schema_arrow, part)
+        shape = self._shape(part, layout)
+        groups = groups_of(file, part, shape.condition, layout.projection)
+        return OpenPart(file=file, shape=shape, groups=groups)
+
+    def _stream(self, part: FilePart, format: FileFormat, memory_bytes: int | None) -> StreamedPart:
+        names = dict(self._shard.names)
+        file = open_stream(
+            lambda: self._files.open(part.path),
+            part.path,
+            format,
+            {one.name: one.type for one in self._target if one.name in names},
+            block_bytes=block_bytes(memory_bytes),
+        )
+        return StreamedPart(file, self._shape(part, self._layout_of(file.schema, part)))
+
+    def _shape(self, part: FilePart, layout: _Layout) -> Shape:
+        condition = None if part.all_pass else self._shard.condition
+        return Shape(
+            projection=layout.projection,
+            wanted=self._wanted,
+            filtered=self._filtered if condition is not None else (),
+            condition=condition,
+            positions=self._deletes.positions(part.deletes, part.path) if part.deletes else None,
+        )
 
 
 def _cores() -> int:

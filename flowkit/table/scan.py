@@ -5,50 +5,25 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from flowkit.errors import UsageError
 from flowkit.table.data_frame import DataFrame
-from flowkit.table.files import Files
 from flowkit.table.filters import condition_of
 from flowkit.table.lineage import note_read
-from flowkit.table.planning import PlannedFile, plan
 from flowkit.table.reading import ShardReader
-from flowkit.table.shards import FilePart, Shard, pack
-from flowkit.table.targets import known_values, target_of
+from flowkit.table.shards import Shard, pack
+from flowkit.table.sources import Plan, Source
 
 if TYPE_CHECKING:
     import pandas
     import polars
     import pyarrow
     from pyiceberg.expressions import BooleanExpression
-    from pyiceberg.table import Table as IcebergTable
-
-    from flowkit.table.snapshots import Version
 
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The files that a scan must read."""
-
-    files: tuple[PlannedFile, ...]
-
-    @property
-    def rows(self) -> int:
-        """Rows in these files, before any is left out."""
-        return sum(one.file.record_count for one in self.files)
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of these files."""
-        return sum(one.file.file_size_in_bytes for one in self.files)
-
-    def __repr__(self) -> str:
-        return f"<Plan: {len(self.files):,} files, {self.rows:,} rows, {self.size_bytes:,} bytes>"
 
 
 class Scan:
@@ -59,28 +34,20 @@ class Scan:
 
     def __init__(
         self,
-        table: IcebergTable,
-        version: Version,
+        source: Source,
         where: BooleanExpression,
         *,
-        name: str,
-        catalog: str,
         columns: Sequence[str] | None = None,
         limit: int | None = None,
     ) -> None:
-        self._table, self._version, self._where = table, version, where
-        self._name, self._catalog, self._limit = name, catalog, limit
-        self._condition = condition_of(where, version.schema)
-        self._target = target_of(
-            version.schema, columns, self._condition, table.metadata, table=name
-        )
-        self._files = Files(name, catalog, self.snapshot, io=table.io)
+        self._source, self._where, self._limit = source, where, limit
+        self._condition = condition_of(where, source.schema)
+        self._target = source.target(columns, self._condition)
 
     @property
     def snapshot(self) -> int | None:
-        """The id of the snapshot that is read; None if the table has none yet."""
-        found = self._version.snapshot
-        return None if found is None else found.snapshot_id
+        """The id of the snapshot that is read; None if the table has none."""
+        return self._source.snapshot
 
     def plan(self) -> Plan:
         """Return the files that must be read, after what partitions and statistics rule out.
@@ -117,8 +84,7 @@ class Scan:
             n = math.ceil(whole.size_bytes / parse_bytes(bytes)) or 1
         if n is None or n < 1:
             raise UsageError(f"{n} shards cannot be made", hint="give a number of at least 1")
-        offsets = [one.file.split_offsets or () for one in self._plan.files]
-        lots = pack(whole.parts, offsets, n)
+        lots = pack(whole.parts, self._plan.offsets, n)
         return [replace(whole, parts=tuple(lot)) for lot in lots] or [whole]
 
     def to_arrow(self) -> pyarrow.Table:
@@ -177,56 +143,35 @@ class Scan:
         return self.to_arrow().__arrow_c_stream__(requested_schema)
 
     def __repr__(self) -> str:
-        return f"<Scan of {self._name}, snapshot {self.snapshot}>"
+        return f"<Scan of {self._source.name}, snapshot {self.snapshot}>"
 
     @cached_property
     def _plan(self) -> Plan:
-        snapshot = self._version.snapshot
-        if snapshot is None:
-            return Plan(())
-        planned = plan(
-            self._table.metadata,
-            snapshot,
-            self._version.schema,
-            self._where,
-            table=self._name,
-            files=self._files,
-        )
-        return Plan(tuple(planned))
+        return self._source.plan(self._where)
 
     @cached_property
     def _whole(self) -> Shard:
         """All of the scan as one shard."""
         return Shard(
-            table=self._name,
-            catalog=self._catalog,
+            table=self._source.name,
+            catalog=self._source.catalog,
             snapshot=self.snapshot,
             schema=self._target.schema,
             width=self._target.width,
-            parts=tuple(self._part(one) for one in self._plan.files),
+            parts=self._plan.parts,
             condition=self._condition,
             defaults=self._target.defaults,
             names=self._target.names,
+            kind=self._source.files.kind,
+            formats=self._plan.formats,
         )
 
     @cached_property
     def _reader(self) -> ShardReader:
-        return ShardReader(self._whole, self._files)
-
-    def _part(self, planned: PlannedFile) -> FilePart:
-        file = planned.file
-        spec = self._table.metadata.specs()[file.spec_id]
-        return FilePart(
-            path=file.file_path,
-            rows=file.record_count,
-            size_bytes=file.file_size_in_bytes,
-            known=known_values(file, spec),
-            deletes=planned.deletes,
-            all_pass=planned.all_pass,
-        )
+        return ShardReader(self._whole, self._source.files)
 
     def _note(self) -> None:
-        note_read(self._name, self._catalog, self.snapshot)
+        note_read(self._source.name, self._source.catalog, self.snapshot)
 
 
 def parse_bytes(size: int | str) -> int:

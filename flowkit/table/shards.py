@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from itertools import pairwise
@@ -13,6 +13,8 @@ import msgspec
 
 from flowkit.errors import UsageError
 from flowkit.table.conditions import Condition
+from flowkit.table.files import TableKind
+from flowkit.table.formats import FileFormat
 
 if TYPE_CHECKING:
     import pyarrow
@@ -28,8 +30,9 @@ class FilePart:
     """
 
     path: str
-    rows: int
-    """Rows of the part, nearly so if it is not the whole file, before any is left out."""
+    rows: int | None
+    """Rows of the part, nearly so if it is not the whole file, before any is left out; None if
+    the file must be opened to know."""
     size_bytes: int
     start: int = 0
     stop: int | None = None
@@ -37,6 +40,8 @@ class FilePart:
     deletes: tuple[str, ...] = ()
     all_pass: bool = False
     """Whether every row is known to pass the filter."""
+    format: int | None = None
+    """Which of the shard's formats the file has; None is Parquet."""
 
     @property
     def is_whole(self) -> bool:
@@ -64,6 +69,9 @@ class Shard:
     """Values of columns in files that are older than the column, by the numbers of fields."""
     names: tuple[tuple[str, int], ...] = ()
     """The numbers of fields by their names, for files that were written without numbers."""
+    kind: TableKind = "iceberg"
+    """In Hive's tables columns are known by name, whatever numbers files may carry."""
+    formats: tuple[FileFormat, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -71,9 +79,9 @@ class Shard:
         return sum(part.size_bytes for part in self.parts)
 
     @property
-    def rows(self) -> int:
-        """Rows before filters and deletes."""
-        return sum(part.rows for part in self.parts)
+    def rows(self) -> int | None:
+        """Rows before filters and deletes; None if files must be opened to know."""
+        return total(part.rows for part in self.parts)
 
     def arrow_schema(self) -> pyarrow.Schema:
         """Return the schema, filter columns and numbers of fields included."""
@@ -97,10 +105,17 @@ class Shard:
         return replace(shard, condition=_frozen(shard.condition))
 
     def __repr__(self) -> str:
+        rows = "" if self.rows is None else f"{self.rows:,} rows, "
         return (
-            f"<Shard of {self.table}: {len(self.parts)} parts of files, {self.rows:,} rows, "
+            f"<Shard of {self.table}: {len(self.parts)} parts of files, {rows}"
             f"{self.size_bytes:,} bytes>"
         )
+
+
+def total(rows: Iterable[int | None]) -> int | None:
+    """Add up numbers of rows; None if one of them is not known."""
+    known = list(rows)
+    return None if None in known else sum(one or 0 for one in known)
 
 
 def encoded_schema(schema: pyarrow.Schema) -> str:
@@ -109,7 +124,7 @@ def encoded_schema(schema: pyarrow.Schema) -> str:
 
 
 def pack(
-    parts: Sequence[FilePart], offsets: Sequence[Sequence[int]], n: int
+    parts: Sequence[FilePart], offsets: Callable[[int], Sequence[int]], n: int
 ) -> list[list[FilePart]]:
     """Deal parts out into at most `n` lots of nearly equal bytes; none is empty.
 
@@ -118,13 +133,14 @@ def pack(
 
     Args:
         parts: whole files.
-        offsets: for each file where its row groups begin, in bytes; empty if it is not known.
+        offsets: says where the row groups of a file begin, in bytes, empty if it is not known;
+            it is asked about large files only.
         n: how many lots.
     """
     share = sum(part.size_bytes for part in parts) / n
     pieces: list[FilePart] = []
-    for part, starts in zip(parts, offsets, strict=True):
-        pieces += _cut(part, sorted(set(starts))) if part.size_bytes > share else [part]
+    for at, part in enumerate(parts):
+        pieces += _cut(part, sorted(set(offsets(at)))) if part.size_bytes > share else [part]
     # The largest first, each to the lot that has least: no lot is far from its share.
     loads = [(0, number) for number in range(n)]
     lots: list[list[int]] = [[] for _ in range(n)]
@@ -150,10 +166,14 @@ def _cut(part: FilePart, starts: Sequence[int]) -> list[FilePart]:
                 start=start,
                 stop=None if stop == part.size_bytes else stop,
                 size_bytes=stop - start,
-                rows=part.rows * stop // part.size_bytes - part.rows * start // part.size_bytes,
+                rows=_share(part, stop) - _share(part, start) if part.rows is not None else None,
             )
         )
     return pieces
+
+
+def _share(part: FilePart, byte: int) -> int:
+    return (part.rows or 0) * byte // part.size_bytes
 
 
 def _joined(parts: Sequence[FilePart]) -> list[FilePart]:
@@ -166,7 +186,7 @@ def _joined(parts: Sequence[FilePart]) -> list[FilePart]:
                 last,
                 stop=part.stop,
                 size_bytes=last.size_bytes + part.size_bytes,
-                rows=last.rows + part.rows,
+                rows=total([last.rows, part.rows]),
             )
         else:
             joined.append(part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowkit.errors import UsageError
@@ -13,7 +14,11 @@ from flowkit.table.errors import TableExists
 from flowkit.table.evolution import Evolution
 from flowkit.table.expiry import Expired, expire
 from flowkit.table.filters import parse_filter
+from flowkit.table.formats import FormatKind
 from flowkit.table.history import SnapshotRow, history, snapshots
+from flowkit.table.hive.folders import OpenedFolder
+from flowkit.table.hive.metastore import find_hive_table
+from flowkit.table.iceberg import OpenedIceberg
 from flowkit.table.lineage import note_written
 from flowkit.table.loading import check_name, load_table
 from flowkit.table.orphans import GRACE, OrphanFile, clean_orphans, orphans
@@ -27,8 +32,8 @@ from flowkit.table.refs import (
     refs,
 )
 from flowkit.table.scan import Scan, parse_bytes
-from flowkit.table.schemas import partition_spec, partition_terms, schema_of, sort_order
-from flowkit.table.snapshots import find_version
+from flowkit.table.schemas import partition_spec, schema_of, sort_order
+from flowkit.table.sources import OpenedTable
 from flowkit.table.writing import TableWriter, open_writer
 from flowkit.table.written import WrittenFiles
 
@@ -37,6 +42,7 @@ if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.table import Table as IcebergTable
+    from pyiceberg.types import NestedField
 
 
 class Table:
@@ -60,11 +66,14 @@ class Table:
             CatalogError: the catalog does not answer.
         """
         opened = _as_catalog(catalog)
-        self._open(opened, load_table(opened, name))
+        found = find_hive_table(opened, name)
+        self._opened: OpenedTable = found or OpenedIceberg(opened, load_table(opened, name))
 
-    def _open(self, catalog: Catalog, iceberg: IcebergTable) -> None:
-        self._catalog = catalog
-        self._iceberg = iceberg
+    @classmethod
+    def _of(cls, opened: OpenedTable) -> Table:
+        table = cls.__new__(cls)
+        table._opened = opened
+        return table
 
     @classmethod
     def create(
@@ -115,9 +124,35 @@ class Table:
             if exist_ok:
                 return cls(name, catalog=opened)
             raise TableExists(name, catalog=opened.name) from error
-        table = cls.__new__(cls)
-        table._open(opened, made)
-        return table
+        return cls._of(OpenedIceberg(opened, made))
+
+    @classmethod
+    def folder(
+        cls,
+        location: str | Path,
+        *,
+        format: FormatKind | None = None,
+        types: Mapping[str, object] | None = None,
+        schema: object = None,
+    ) -> Table:
+        """Open a folder of files in Hive's layout, `key=value/`, as a table to read.
+
+        The table is what is there when it is opened, or refreshed.
+
+        Args:
+            location: a path, or an address such as `s3://bucket/events`.
+            format: `parquet`, `orc`, `csv` or `json`; by default the endings of files tell.
+            types: types of keys, such as `{"zip": "string"}`; a key of which they do not tell is
+                an integer or a date if all its values are, and else text.
+            schema: the columns of the files, as `create` takes it; by default those that the
+                first and the last file have.
+
+        Raises:
+            UsageError: the folder has no data files, or they do not tell their format.
+            PartitionsInvalid: folders do not fit together, or values not to their key's type.
+            DataFileDamaged, DataFileUnlike: the first or last file cannot be read.
+        """
+        return cls._of(OpenedFolder(str(location), format=format, types=types or {}, schema=schema))
 
     @staticmethod
     def names(catalog: str | Catalog | None = None) -> list[str]:
@@ -127,55 +162,58 @@ class Table:
     @property
     def name(self) -> str:
         """The namespace and name."""
-        return ".".join(self._iceberg.name())
+        return self._opened.name
 
     @property
     def catalog(self) -> str:
         """The name of the catalog that it is in."""
-        return self._catalog.name
+        return self._opened.catalog
 
     @property
     def iceberg(self) -> IcebergTable:
         """Pyiceberg's table. After changing the table by it, call `refresh`."""
-        return self._iceberg
+        return self._opened.iceberg
 
     @property
     def schema(self) -> pyarrow.Schema:
         """The columns, as Arrow has them."""
         from pyiceberg.io.pyarrow import schema_to_pyarrow
 
-        return schema_to_pyarrow(self._iceberg.schema(), include_field_ids=False)
+        return schema_to_pyarrow(self._opened.schema, include_field_ids=False)
+
+    @property
+    def fields(self) -> list[NestedField]:
+        """The columns as pyiceberg has them: types by their names in the format, and docs."""
+        return list(self._opened.schema.fields)
 
     @property
     def columns(self) -> list[str]:
         """The names of the columns."""
-        return [field.name for field in self._iceberg.schema().fields]
+        return [field.name for field in self._opened.schema.fields]
 
     @property
     def partition(self) -> list[str]:
         """How the table is partitioned, as `create` takes it."""
-        return partition_terms(self._iceberg.spec(), self._iceberg.schema())
+        return self._opened.partition
 
     @property
     def location(self) -> str:
         """The folder that the table's files are in."""
-        return self._iceberg.location()
+        return self._opened.location
 
     @property
     def metadata_location(self) -> str:
         """The file that describes the version that is shown: what other engines open."""
-        return self._iceberg.metadata_location
+        return self.iceberg.metadata_location
 
     @property
     def snapshot(self) -> int | None:
         """The id of the current snapshot; None if nothing has been written yet."""
-        found = self._iceberg.metadata.current_snapshot()
-        return None if found is None else found.snapshot_id
+        return self._opened.snapshot
 
     def refresh(self) -> Table:
         """Look what others have committed since. Raises CatalogError."""
-        with answering(self._catalog):
-            self._iceberg.refresh()
+        self._opened.refresh()
         return self
 
     def scan(
@@ -206,30 +244,21 @@ class Table:
         """
         if limit is not None and limit < 0:
             raise UsageError(f"a limit of {limit} makes no sense", hint="give 0 or more")
-        version = find_version(
-            self._iceberg.metadata,
-            table=self.name,
-            snapshot=snapshot,
-            as_of=as_of,
-            branch=branch,
-        )
+        source = self._opened.source(snapshot=snapshot, as_of=as_of, branch=branch)
         return Scan(
-            self._iceberg,
-            version,
-            parse_filter(where, version.schema, table=self.name),
-            name=self.name,
-            catalog=self.catalog,
+            source,
+            parse_filter(where, source.schema, table=self.name),
             columns=columns,
             limit=limit,
         )
 
     def snapshots(self) -> list[SnapshotRow]:
         """Describe all versions that are kept, oldest first, with who made them."""
-        return snapshots(self._iceberg)
+        return snapshots(self.iceberg)
 
     def history(self, branch: str = "main") -> list[SnapshotRow]:
         """Describe the versions that led to a branch or tag, oldest first, with who made them."""
-        return history(self._iceberg, branch)
+        return history(self.iceberg, branch)
 
     def evolve(self) -> Evolution:
         """Change columns and partitions, all at once at the end of a `with` block.
@@ -264,7 +293,7 @@ class Table:
             UnknownRef: there is no such branch.
         """
         return open_writer(
-            self._iceberg,
+            self.iceberg,
             branch=branch,
             target_file_bytes=None if file_size is None else parse_bytes(file_size),
             memory_bytes=parse_bytes(memory),
@@ -304,7 +333,7 @@ class Table:
             UnknownRef: there is no such branch.
         """
         made = commit_files(
-            self._iceberg,
+            self.iceberg,
             [parts] if isinstance(parts, WrittenFiles) else parts,
             mode=mode,
             branch=branch,
@@ -341,7 +370,7 @@ class Table:
 
     def branches(self) -> list[RefRow]:
         """Return branches and tags by name."""
-        return refs(self._iceberg)
+        return refs(self.iceberg)
 
     def create_branch(self, name: str, *, at: int | str | None = None) -> int:
         """Make a branch at a snapshot, branch or tag, by default at `main`; return its snapshot.
@@ -350,19 +379,19 @@ class Table:
             UsageError: the name is taken, or nothing has been written yet.
             UnknownRef: there is no `at`.
         """
-        return create_branch(self._iceberg, name, at=at)
+        return create_branch(self.iceberg, name, at=at)
 
     def create_tag(self, name: str, *, at: int | str | None = None) -> int:
         """Give a version a name. Arguments and errors are those of `create_branch`."""
-        return create_tag(self._iceberg, name, at=at)
+        return create_tag(self.iceberg, name, at=at)
 
     def delete_branch(self, name: str) -> None:
         """Delete a branch; its snapshots stay until they expire. Raises UnknownRef, UsageError."""
-        delete_branch(self._iceberg, name)
+        delete_branch(self.iceberg, name)
 
     def delete_tag(self, name: str) -> None:
         """Delete a tag. Raises UnknownRef."""
-        delete_tag(self._iceberg, name)
+        delete_tag(self.iceberg, name)
 
     def publish(self, branch: str) -> int:
         """Make what a branch holds that of `main`, without copying; return the snapshot.
@@ -371,7 +400,7 @@ class Table:
             NotAncestor: `main` has gone on since the branch was made.
             UnknownRef: there is no such branch.
         """
-        return publish(self._iceberg, branch)
+        return publish(self.iceberg, branch)
 
     def expire(self, *, older_than: datetime, keep_last: int = 1) -> Expired:
         """Forget snapshots that are older than a time, and delete the files that only they need.
@@ -379,32 +408,31 @@ class Table:
         Branches, tags and the last `keep_last` snapshots of each branch stay. Shards of what is
         forgotten cannot be read any more.
         """
-        return expire(self._iceberg, older_than=older_than, keep_last=keep_last)
+        return expire(self.iceberg, older_than=older_than, keep_last=keep_last)
 
     def orphans(self, *, grace: timedelta = GRACE) -> list[OrphanFile]:
         """Return files that nothing leads to and that are older than `grace`: killed writers'."""
-        return orphans(self._iceberg, grace=grace)
+        return orphans(self.iceberg, grace=grace)
 
     def clean(self, *, grace: timedelta = GRACE) -> list[OrphanFile]:
         """Delete what `orphans` lists, and return it."""
-        return clean_orphans(self._iceberg, grace=grace)
+        return clean_orphans(self.iceberg, grace=grace)
 
     def _write(self, data: object, mode: Mode, branch: str | None, on: Sequence[str] = ()) -> int:
         with self.writer(branch=branch) as writer:
             writer.write(data)
         return self.commit(writer.result, mode=mode, on=on)
 
-    def __reduce__(self) -> tuple[Any, tuple[str, str]]:
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
         # By name: what is pickled shows the table as it is where and when it is opened again.
-        return _reopen, (self.name, self.catalog)
+        return self._opened.reopening()
 
     def __repr__(self) -> str:
-        return f"<Table {self.name} of catalog {self.catalog}, snapshot {self.snapshot}>"
+        where = f" of catalog {self.catalog}" if self.catalog else ""
+        hive = self._opened.kind == "hive"
+        version = "Hive's, read-only" if hive else f"snapshot {self.snapshot}"
+        return f"<Table {self.name}{where}, {version}>"
 
 
 def _as_catalog(catalog: str | Catalog | None) -> Catalog:
     return open_catalog(catalog) if catalog is None or isinstance(catalog, str) else catalog
-
-
-def _reopen(name: str, catalog: str) -> Table:
-    return Table(name, catalog=catalog)

@@ -46,10 +46,28 @@ def target_of(
         UnknownColumn: a name is no column.
         UnsupportedTable: the table is of a version or has types that are not known.
     """
+    check_version(metadata, table)
+    mapping = metadata.name_mapping()
+    names = () if mapping is None else tuple(names_within(mapping.root))
+    return named_target(schema, columns, condition, names, table=table)
+
+
+def named_target(
+    schema: Schema,
+    columns: Sequence[str] | None,
+    condition: Condition | None,
+    names: tuple[tuple[str, int], ...],
+    *,
+    table: str,
+) -> Target:
+    """Describe the columns of a scan of files whose fields are known by these names.
+
+    Raises:
+        UnknownColumn: a name is no column.
+    """
     import pyarrow
     from pyiceberg.io.pyarrow import schema_to_pyarrow
 
-    check_version(metadata, table)
     wanted = _selected(schema, columns, table)
     fields = list(schema_to_pyarrow(wanted))
     if columns is not None:
@@ -61,12 +79,11 @@ def target_of(
     # Whole, as the filter is about what the selection has left out of them.
     tops_missing = {_top(schema, number) for number in missing}
     extra = [field for field in schema_to_pyarrow(schema) if field.name in tops_missing]
-    mapping = metadata.name_mapping()
     return Target(
         schema=encoded_schema(pyarrow.schema([*fields, *extra])),
         width=width,
         defaults=tuple(_defaults(schema)),
-        names=tuple(_names(mapping.root, "")) if mapping is not None else (),
+        names=names,
     )
 
 
@@ -141,10 +158,10 @@ def _defaults(schema: Schema) -> Iterator[tuple[int, Any]]:
             yield number, plain_value(in_days_or_micros(value))
 
 
-def _names(mapped: Any, prefix: str) -> Iterator[tuple[str, int]]:
-    """Yield the full names that files without numbers may use, with the numbers they mean."""
+def names_within(mapped: Any, prefix: str = "") -> Iterator[tuple[str, int]]:
+    """Yield the full names that a name mapping has for fields, with their numbers."""
     for one in mapped:
         for name in one.names:
             if one.field_id is not None:
                 yield prefix + name, one.field_id
-            yield from _names(one.fields, f"{prefix}{name}.")
+            yield from names_within(one.fields, f"{prefix}{name}.")
