@@ -4,7 +4,8 @@
 * `catalogs`, `loading`: from settings to a catalog, from a name to a table
 * `schemas`, `models`, `evolution`: making tables, and changing their columns and partitions
 * `filters`, `conditions`: filters as users write them, and as plain data
-* `snapshots`, `history`, `planning`, `targets`: which version, which files of it, which columns
+* `snapshots`, `history`, `targets`: which version, which columns of it
+* `planning`, `partitions`, `metrics`, `manifests`, `avro`: which files of it
 * `shards`: some rows of a snapshot as a small value
 * `reading`, `row_groups`, `decoding`, `projection`, `deletes`, `files`: a shard's rows, from files
 * `data_frame`, `sql`, `previews`: rows in memory
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         DataFileMissing,
         DataFileUnlike,
         FilterInvalid,
+        ManifestDamaged,
         NotAncestor,
         PartRefused,
         SchemaInvalid,
@@ -72,6 +74,7 @@ __all__ = [
     "Expired",
     "FilePart",
     "FilterInvalid",
+    "ManifestDamaged",
     "NotAncestor",
     "OrphanFile",
     "PartRefused",
@@ -106,9 +109,9 @@ __getattr__ = loads(
         "flowkit.table.data_frame": "DataFrame",
         "flowkit.table.errors": (
             "CatalogError CatalogInvalid CommitConflict CommitFailed DataFileDamaged "
-            "DataFileMissing DataFileUnlike FilterInvalid NotAncestor PartRefused SchemaInvalid "
-            "SchemaMismatch SnapshotExpired TableExists UnknownCatalog UnknownColumn UnknownRef "
-            "UnknownSnapshot UnknownTable UnsupportedTable"
+            "DataFileMissing DataFileUnlike FilterInvalid ManifestDamaged NotAncestor PartRefused "
+            "SchemaInvalid SchemaMismatch SnapshotExpired TableExists UnknownCatalog "
+            "UnknownColumn UnknownRef UnknownSnapshot UnknownTable UnsupportedTable"
         ),
         "flowkit.table.expiry": "Expired",
         "flowkit.table.history": "SnapshotRow",

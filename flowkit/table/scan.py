@@ -17,7 +17,7 @@ from flowkit.table.lineage import note_read
 from flowkit.table.planning import PlannedFile, plan
 from flowkit.table.reading import ShardReader
 from flowkit.table.shards import FilePart, Shard, pack
-from flowkit.table.targets import known_values, target_of
+from flowkit.table.targets import target_of
 
 if TYPE_CHECKING:
     import pandas
@@ -87,6 +87,7 @@ class Scan:
 
         Raises:
             UnsupportedTable: a file that matters cannot be read.
+            ManifestDamaged: one that lists files cannot.
         """
         return self._plan
 
@@ -117,7 +118,7 @@ class Scan:
             n = math.ceil(whole.size_bytes / parse_bytes(bytes)) or 1
         if n is None or n < 1:
             raise UsageError(f"{n} shards cannot be made", hint="give a number of at least 1")
-        offsets = [one.file.split_offsets or () for one in self._plan.files]
+        offsets = [one.file.split_offsets for one in self._plan.files]
         lots = pack(whole.parts, offsets, n)
         return [replace(whole, parts=tuple(lot)) for lot in lots] or [whole]
 
@@ -215,12 +216,11 @@ class Scan:
 
     def _part(self, planned: PlannedFile) -> FilePart:
         file = planned.file
-        spec = self._table.metadata.specs()[file.spec_id]
         return FilePart(
             path=file.file_path,
             rows=file.record_count,
             size_bytes=file.file_size_in_bytes,
-            known=known_values(file, spec),
+            known=file.known,
             deletes=planned.deletes,
             all_pass=planned.all_pass,
         )
