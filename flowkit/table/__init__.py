@@ -5,7 +5,7 @@
 * `schemas`, `models`, `evolution`: making tables, and changing their columns and partitions
 * `filters`, `conditions`: filters as users write them, and as plain data
 * `snapshots`, `history`, `targets`: which version, which columns of it
-* `planning`, `partitions`, `metrics`, `manifests`, `avro`: which files of it
+* `planning`, `planned`, `partitions`, `metrics`, `manifests`, `avro`: which files of it
 * `shards`: some rows of a snapshot as a small value
 * `reading`, `row_groups`, `decoding`, `projection`, `deletes`, `files`: a shard's rows, from files
 * `data_frame`, `sql`, `previews`: rows in memory
@@ -53,10 +53,11 @@ if TYPE_CHECKING:
     from flowkit.table.expiry import Expired
     from flowkit.table.history import SnapshotRow
     from flowkit.table.orphans import OrphanFile
+    from flowkit.table.planned import Plan
     from flowkit.table.preloading import preload
     from flowkit.table.previews import html_preview, text_preview
     from flowkit.table.refs import RefRow
-    from flowkit.table.scan import Plan, Scan
+    from flowkit.table.scan import Scan
     from flowkit.table.shards import FilePart, Shard
     from flowkit.table.table import Table
     from flowkit.table.writing import TableWriter
@@ -116,10 +117,11 @@ __getattr__ = loads(
         "flowkit.table.expiry": "Expired",
         "flowkit.table.history": "SnapshotRow",
         "flowkit.table.orphans": "OrphanFile",
+        "flowkit.table.planned": "Plan",
         "flowkit.table.preloading": "preload",
         "flowkit.table.previews": "html_preview text_preview",
         "flowkit.table.refs": "RefRow",
-        "flowkit.table.scan": "Plan Scan",
+        "flowkit.table.scan": "Scan",
         "flowkit.table.shards": "FilePart Shard",
         "flowkit.table.table": "Table",
         "flowkit.table.writing": "TableWriter",

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from flowkit.table.errors import UnsupportedTable
 from flowkit.table.manifests import ManifestBytes, read_entries, read_list
+from flowkit.table.planned import Known, Lot, Plan
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,47 +48,13 @@ _ADDED: Final = 1
 _POSITION_DELETES: Final = 1
 _EQUALITY_DELETES: Final = 2
 
-Known = tuple[tuple[int, Any], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ListedFile:
-    """A data file as its manifest lists it, with what reading it needs.
-
-    Fields are named as in the format. `partition` has Iceberg's internal values: days and
-    microseconds for times, bytes for UUIDs. `known` are values that the partition fixes for
-    columns which the file may not have, by the numbers of fields.
-    """
-
-    file_path: str
-    spec_id: int
-    partition: tuple[Any, ...]
-    record_count: int
-    file_size_in_bytes: int
-    split_offsets: tuple[int, ...]
-    known: Known
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedFile:
-    """A data file that a scan must read, the deletes that apply, and what is left to check.
-
-    `residual` is what the filter comes to for rows of this file's partition.
-    """
-
-    file: ListedFile
-    deletes: tuple[str, ...]
-    residual: BooleanExpression
-    all_pass: bool
-    """Whether every row is known to pass the filter."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Lot:
+class _Entries:
     """The entries of a manifest that may matter, as columns, with the partition of each."""
 
     manifest: ManifestFile
-    entries: pyarrow.RecordBatch
+    columns: pyarrow.RecordBatch
     partitions: Sequence[Partition]
     known: Sequence[Known]
 
@@ -101,7 +67,7 @@ def plan(
     *,
     table: str,
     files: Files,
-) -> list[PlannedFile]:
+) -> Plan:
     """Return the files that may hold rows which pass, in the order of the manifests.
 
     Args:
@@ -121,37 +87,43 @@ def plan(
     from pyiceberg.table.delete_file_index import DeleteFileIndex
 
     if not snapshot.manifest_list:
-        return []
+        return Plan()
     listed = ManifestBytes(snapshot.manifest_list, files.read(snapshot.manifest_list), table)
     deletes = DeleteFileIndex()
-    lots = []
-    for lot in _Planner(metadata, schema, where).lots(read_list(listed), files, table):
-        _check(lot.entries, table)
-        lots.append(_without_deletes(lot, deletes))
-    return [one for lot in lots for one in _planned(lot, deletes)]
+    found = []
+    for entries in _Planner(metadata, schema, where, table).entries(listed, files):
+        _check(entries.columns, table)
+        found.append(_without_deletes(entries, deletes))
+    # Which deletes apply is known when all have been seen.
+    return Plan([_lot(entries, deletes) for entries in found])
 
 
 class _Planner:
     """What a filter means for manifests, partitions and files."""
 
-    def __init__(self, metadata: TableMetadata, schema: Schema, where: BooleanExpression) -> None:
+    def __init__(
+        self, metadata: TableMetadata, schema: Schema, where: BooleanExpression, table: str
+    ) -> None:
         from pyiceberg.expressions import AlwaysTrue
 
-        self._specs = metadata.specs()
+        self._specs, self._table = metadata.specs(), table
         self._schema, self._where = schema, where
         self._everything = isinstance(where, AlwaysTrue)
         self._partitions: dict[int, Partitions] = {}
 
-    def lots(self, manifests: Sequence[ManifestFile], files: Files, table: str) -> Iterator[_Lot]:
+    def entries(self, listed: ManifestBytes, files: Files) -> Iterator[_Entries]:
         """Yield the entries that may matter, a manifest at a time."""
         from flowkit.table.metrics import MetricsFilter
 
         by_metrics = None if self._everything else MetricsFilter(self._schema, self._where)
+        manifests = read_list(listed)
+        for one in manifests:
+            if one.partition_spec_id not in self._specs:
+                raise listed.damaged(f"the table has no spec {one.partition_spec_id}")
         kept = self._that_matter(manifests)
         for manifest, data in zip(kept, _fetched(kept, files), strict=True):
-            yield self._lot(
-                manifest, ManifestBytes(manifest.manifest_path, data, table), by_metrics
-            )
+            file = ManifestBytes(manifest.manifest_path, data, self._table)
+            yield self._entries(manifest, file, by_metrics)
 
     def _that_matter(self, manifests: Sequence[ManifestFile]) -> list[ManifestFile]:
         from pyiceberg.manifest import ManifestContent
@@ -168,9 +140,9 @@ class _Planner:
             if one.content == ManifestContent.DATA or (one.sequence_number or 0) >= oldest
         ]
 
-    def _lot(
+    def _entries(
         self, manifest: ManifestFile, file: ManifestBytes, by_metrics: MetricsFilter | None
-    ) -> _Lot:
+    ) -> _Entries:
         import numpy as np
         import pyarrow
         from pyiceberg.manifest import ManifestContent
@@ -178,29 +150,29 @@ class _Planner:
         from flowkit.table.metrics import COLUMNS
 
         partitions = self._of_spec(manifest)
-        columns = [*_KEPT, *(_OF_DELETES if manifest.content != ManifestContent.DATA else ())]
+        kept = [*_KEPT, *(_OF_DELETES if manifest.content != ManifestContent.DATA else ())]
         wanted = {
-            *columns,
+            *kept,
             "partition",
             *(("value_counts",) if partitions.identities else ()),
             *(COLUMNS if by_metrics is not None else ()),
         }
-        entries = read_entries(file, sorted(wanted))
+        columns = read_entries(file, sorted(wanted))
         try:
-            codes, found = partitions.of(entries.column("partition"))
+            codes, found = partitions.of(columns.column("partition"))
         except ValueError as error:
             raise file.damaged(error) from error
         passing = np.array([one.passes for one in found])
-        live = _numbers(entries, "status") != _DELETED
-        at = np.flatnonzero(live & passing[codes] & (_numbers(entries, "record_count") != 0))
+        live = _numbers(columns, "status") != _DELETED
+        at = np.flatnonzero(live & passing[codes] & (_numbers(columns, "record_count") != 0))
         if by_metrics is not None:
-            at = at[by_metrics.may_match(entries, at)]
+            at = at[by_metrics.may_match(columns, at)]
         its_own = [found[code] for code in codes[at].tolist()]
-        known = _known(entries, at, its_own, partitions)
-        entries = entries.select(columns)
-        if len(at) < len(entries):
-            entries = entries.take(pyarrow.array(at))
-        return _Lot(manifest=manifest, entries=entries, partitions=its_own, known=known)
+        known = _known(columns, at, its_own, partitions)
+        columns = columns.select(kept)
+        if len(at) < len(columns):
+            columns = columns.take(pyarrow.array(at))
+        return _Entries(manifest=manifest, columns=columns, partitions=its_own, known=known)
 
     def _of_spec(self, manifest: ManifestFile) -> Partitions:
         from flowkit.table.partitions import Partitions
@@ -231,79 +203,80 @@ def _known(
     return known
 
 
-def _without_deletes(lot: _Lot, deletes: DeleteFileIndex) -> _Lot:
-    """Move files of deletes from a lot into the index."""
+def _without_deletes(entries: _Entries, deletes: DeleteFileIndex) -> _Entries:
+    """Move files of deletes into the index; return the others."""
     import numpy as np
     import pyarrow
     from pyiceberg.manifest import DataFile, DataFileContent, ManifestEntry
     from pyiceberg.typedef import Record
 
-    content = _numbers(lot.entries, "content")
+    content = _numbers(entries.columns, "content")
     if not np.any(content):
-        return lot
-    sequence = _sequence_numbers(lot)
+        return entries
+    sequence = _sequence_numbers(entries)
     for at in np.flatnonzero(content).tolist():
-        row = lot.entries.slice(at, 1).to_pylist()[0]
+        row = entries.columns.slice(at, 1).to_pylist()[0]
         file = DataFile.from_args(
             content=DataFileContent.POSITION_DELETES,
             file_path=row["file_path"],
-            partition=Record(*lot.partitions[at].values),
+            partition=Record(*entries.partitions[at].values),
             record_count=row["record_count"],
             file_size_in_bytes=row["file_size_in_bytes"],
             lower_bounds=dict(row.get("lower_bounds") or ()),
             upper_bounds=dict(row.get("upper_bounds") or ()),
         )
-        file.spec_id = lot.manifest.partition_spec_id
+        file.spec_id = entries.manifest.partition_spec_id
         entry = ManifestEntry.from_args(sequence_number=sequence[at], data_file=file)
         deletes.add_delete_file(entry, partition_key=file.partition)
     data = np.flatnonzero(content == 0)
-    return _Lot(
-        manifest=lot.manifest,
-        entries=lot.entries.take(pyarrow.array(data)),
-        partitions=[lot.partitions[at] for at in data.tolist()],
-        known=[lot.known[at] for at in data.tolist()],
+    return _Entries(
+        manifest=entries.manifest,
+        columns=entries.columns.take(pyarrow.array(data)),
+        partitions=[entries.partitions[at] for at in data.tolist()],
+        known=[entries.known[at] for at in data.tolist()],
     )
 
 
-def _planned(lot: _Lot, deletes: DeleteFileIndex) -> list[PlannedFile]:
-    """Make the files of a lot."""
-    spec_id = lot.manifest.partition_spec_id
-    files = [
-        ListedFile(path, spec_id, partition.values, rows, size_bytes, offsets, known)
-        for path, partition, rows, size_bytes, offsets, known in zip(
-            lot.entries.column("file_path").to_pylist(),
-            lot.partitions,
-            _numbers(lot.entries, "record_count").tolist(),
-            _numbers(lot.entries, "file_size_in_bytes").tolist(),
-            _tuples(lot.entries.column("split_offsets")),
-            lot.known,
-            strict=True,
-        )
-    ]
-    applied: Sequence[tuple[str, ...]] = [()] * len(files)
-    if not deletes.is_empty():
-        numbers = _sequence_numbers(lot)
-        applied = [_applied(one, at, deletes) for one, at in zip(files, numbers, strict=True)]
-    return [
-        PlannedFile(file, its_deletes, partition.residual, partition.all_pass)
-        for file, its_deletes, partition in zip(files, applied, lot.partitions, strict=True)
-    ]
+def _lot(entries: _Entries, deletes: DeleteFileIndex) -> Lot:
+    columns = entries.columns
+    return Lot(
+        spec_id=entries.manifest.partition_spec_id,
+        paths=columns.column("file_path"),
+        rows=_numbers(columns, "record_count"),
+        size_bytes=_numbers(columns, "file_size_in_bytes"),
+        offsets=columns.column("split_offsets"),
+        partitions=entries.partitions,
+        known=entries.known,
+        deletes=[()] * len(columns) if deletes.is_empty() else _applied(entries, deletes),
+    )
 
 
-def _applied(file: ListedFile, sequence: int, deletes: DeleteFileIndex) -> tuple[str, ...]:
+def _applied(entries: _Entries, deletes: DeleteFileIndex) -> list[tuple[str, ...]]:
+    """Return for each data file the paths of the deletes that apply."""
+    from pyiceberg.manifest import DataFile
     from pyiceberg.typedef import Record
 
-    # The index looks at the path and the spec of a file, no more.
-    found = deletes.for_data_file(sequence, file, partition_key=Record(*file.partition))  # type: ignore[arg-type]
-    return tuple(sorted(one.file_path for one in found))
+    applied = []
+    for path, partition, sequence in zip(
+        entries.columns.column("file_path").to_pylist(),
+        entries.partitions,
+        _sequence_numbers(entries),
+        strict=True,
+    ):
+        # What the index looks at, no more.
+        file = DataFile.from_args(file_path=path)
+        file.spec_id = entries.manifest.partition_spec_id
+        found = deletes.for_data_file(sequence, file, partition_key=Record(*partition.values))
+        applied.append(tuple(sorted(one.file_path for one in found)))
+    return applied
 
 
-def _sequence_numbers(lot: _Lot) -> list[int]:
+def _sequence_numbers(entries: _Entries) -> list[int]:
     """Return the sequence number of each entry; one that was just added has its manifest's."""
-    inherited = lot.manifest.sequence_number or 0
+    inherited = entries.manifest.sequence_number or 0
     pairs = zip(
-        lot.entries.column("sequence_number").to_pylist(),
-        _numbers(lot.entries, "status").tolist(),
+        entries.columns.column("sequence_number").to_pylist(),
+        _numbers(entries.columns, "status").tolist(),
         strict=True,
     )
     return [
@@ -315,14 +288,6 @@ def _numbers(entries: pyarrow.RecordBatch, name: str) -> NDArray[np.int64]:
     """Return a column without nulls."""
     numbers: NDArray[np.int64] = entries.column(name).to_numpy()
     return numbers
-
-
-def _tuples(column: pyarrow.ListArray) -> list[tuple[int, ...]]:
-    """Return a column of lists, with none for null."""
-    column = column.fill_null([]) if column.null_count else column
-    bounds = column.offsets.to_pylist()
-    values = column.values.to_pylist()
-    return [tuple(values[a:b]) for a, b in pairwise(bounds)]
 
 
 def _fetched(manifests: Sequence[ManifestFile], files: Files) -> Iterator[bytes]:

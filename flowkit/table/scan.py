@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -14,9 +14,10 @@ from flowkit.table.data_frame import DataFrame
 from flowkit.table.files import Files
 from flowkit.table.filters import condition_of
 from flowkit.table.lineage import note_read
-from flowkit.table.planning import PlannedFile, plan
+from flowkit.table.planned import Plan
+from flowkit.table.planning import plan
 from flowkit.table.reading import ShardReader
-from flowkit.table.shards import FilePart, Shard, pack
+from flowkit.table.shards import Shard, pack
 from flowkit.table.targets import target_of
 
 if TYPE_CHECKING:
@@ -29,26 +30,6 @@ if TYPE_CHECKING:
     from flowkit.table.snapshots import Version
 
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The files that a scan must read."""
-
-    files: tuple[PlannedFile, ...]
-
-    @property
-    def rows(self) -> int:
-        """Rows in these files, before any is left out."""
-        return sum(one.file.record_count for one in self.files)
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes of these files."""
-        return sum(one.file.file_size_in_bytes for one in self.files)
-
-    def __repr__(self) -> str:
-        return f"<Plan: {len(self.files):,} files, {self.rows:,} rows, {self.size_bytes:,} bytes>"
 
 
 class Scan:
@@ -118,8 +99,7 @@ class Scan:
             n = math.ceil(whole.size_bytes / parse_bytes(bytes)) or 1
         if n is None or n < 1:
             raise UsageError(f"{n} shards cannot be made", hint="give a number of at least 1")
-        offsets = [one.file.split_offsets for one in self._plan.files]
-        lots = pack(whole.parts, offsets, n)
+        lots = pack(whole.parts, self._plan.split_offsets(), n)
         return [replace(whole, parts=tuple(lot)) for lot in lots] or [whole]
 
     def to_arrow(self) -> pyarrow.Table:
@@ -184,8 +164,8 @@ class Scan:
     def _plan(self) -> Plan:
         snapshot = self._version.snapshot
         if snapshot is None:
-            return Plan(())
-        planned = plan(
+            return Plan()
+        return plan(
             self._table.metadata,
             snapshot,
             self._version.schema,
@@ -193,7 +173,6 @@ class Scan:
             table=self._name,
             files=self._files,
         )
-        return Plan(tuple(planned))
 
     @cached_property
     def _whole(self) -> Shard:
@@ -204,7 +183,7 @@ class Scan:
             snapshot=self.snapshot,
             schema=self._target.schema,
             width=self._target.width,
-            parts=tuple(self._part(one) for one in self._plan.files),
+            parts=self._plan.parts(),
             condition=self._condition,
             defaults=self._target.defaults,
             names=self._target.names,
@@ -213,17 +192,6 @@ class Scan:
     @cached_property
     def _reader(self) -> ShardReader:
         return ShardReader(self._whole, self._files)
-
-    def _part(self, planned: PlannedFile) -> FilePart:
-        file = planned.file
-        return FilePart(
-            path=file.file_path,
-            rows=file.record_count,
-            size_bytes=file.file_size_in_bytes,
-            known=file.known,
-            deletes=planned.deletes,
-            all_pass=planned.all_pass,
-        )
 
     def _note(self) -> None:
         note_read(self._name, self._catalog, self.snapshot)
