@@ -90,7 +90,8 @@ def _header(cursor: _Cursor) -> dict[str, bytes]:
         if count < 0:
             cursor.number()
         for _ in range(abs(count)):
-            meta[cursor.bytes().decode()] = cursor.bytes()
+            key = cursor.bytes().decode()
+            meta[key] = cursor.bytes()
     return meta
 
 
