@@ -79,7 +79,7 @@ def show_table(invocation: Invocation, /, *, name: str, catalog: str | None, as_
         "snapshot": table.snapshot,
         "partition": table.partition,
         "rows": held,
-        "files": len(plan.files),
+        "files": len(plan),
         "size_bytes": plan.size_bytes,
     }
     fields = table.fields
@@ -101,7 +101,7 @@ def show_table(invocation: Invocation, /, *, name: str, catalog: str | None, as_
         "snapshot": str(table.snapshot or MISSING),
         "partition": ", ".join(table.partition) or MISSING,
         "rows": f"{held:,}",
-        "files": f"{len(plan.files):,}",
+        "files": f"{len(plan):,}",
         "size_bytes": human_size(plan.size_bytes),
     }
     print_lines(f"{label.removesuffix('_bytes'):10} {value}" for label, value in shown.items())

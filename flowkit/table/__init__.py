@@ -5,8 +5,9 @@
 * `catalogs`, `loading`: from settings to a catalog, from a name to a table
 * `schemas`, `models`, `evolution`: making tables, and changing their columns and partitions
 * `filters`, `conditions`: filters as users write them, and as plain data
-* `snapshots`, `history`, `planning`, `targets`: which version, which files of it, which columns
-* `hive`: tables that are folders, or a Hive metastore's, behind the same seam
+* `snapshots`, `history`, `targets`: which version, which columns of it
+* `planning`, `planned`, `partitions`, `metrics`, `manifests`, `avro`: which files of it
+* `sources`, `iceberg`, `hive`: what is scanned, be it Iceberg's, folders, or a Hive metastore's
 * `shards`: some rows of a snapshot as a small value
 * `reading`, `row_groups`, `decoding`, `shaping`, `projection`, `deletes`, `files`: a shard's rows,
   from files
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         DataFileMissing,
         DataFileUnlike,
         FilterInvalid,
+        ManifestDamaged,
         NotAncestor,
         PartitionsInvalid,
         PartRefused,
@@ -80,6 +82,7 @@ __all__ = [
     "Expired",
     "FilePart",
     "FilterInvalid",
+    "ManifestDamaged",
     "NotAncestor",
     "OrphanFile",
     "PartRefused",
@@ -116,8 +119,8 @@ __getattr__ = loads(
         "flowkit.table.data_frame": "DataFrame",
         "flowkit.table.errors": (
             "CatalogError CatalogInvalid CommitConflict CommitFailed DataFileDamaged "
-            "DataFileMissing DataFileUnlike DataFileUnwritten FilterInvalid NotAncestor "
-            "PartRefused PartitionsInvalid ReadOnlyTable SchemaInvalid SchemaMismatch "
+            "DataFileMissing DataFileUnlike DataFileUnwritten FilterInvalid ManifestDamaged "
+            "NotAncestor PartRefused PartitionsInvalid ReadOnlyTable SchemaInvalid SchemaMismatch "
             "SnapshotExpired TableExists UnknownCatalog UnknownColumn UnknownRef UnknownSnapshot "
             "UnknownTable UnsupportedTable"
         ),

@@ -21,7 +21,6 @@ from pyiceberg.utils.datetime import date_to_days, datetime_to_micros, time_to_m
 
 from flowkit.table.errors import CommitConflict
 from flowkit.table.history import ancestors, described
-from flowkit.table.planning import partition_values
 from flowkit.table.rewriting import Rewriter
 from flowkit.table.written import WrittenFile, WrittenFiles
 
@@ -98,7 +97,7 @@ class Replacing(Appending):
                 f"of spec {file.spec_id}, which may share them",
                 hint="delete by a filter instead (`mode='delete'`), or replace the whole table",
             )
-        return _comparable(partition_values(file)) in self._keys
+        return _comparable(_partition_values(file)) in self._keys
 
     def _check_unseen(self, table: Table, head: Snapshot | None, base: Snapshot | None) -> None:
         seen = base.snapshot_id if base is not None else None
@@ -147,7 +146,7 @@ class Deleting:
             is_whole = (
                 self._whole_files
                 and isinstance(task.residual, AlwaysTrue)
-                and None not in partition_values(task.file)
+                and None not in _partition_values(task.file)
             )
             files = () if is_whole else self._rewriter.rewrite(task)
             if files is not None:
@@ -182,6 +181,12 @@ def _changed_files(table: Table, snapshot: Snapshot) -> Iterable[DataFile]:
                     yield entry.data_file
 
 
+def _partition_values(file: DataFile) -> tuple[object, ...]:
+    """Return the values of a file's partition, in the order of its spec."""
+    partition = file.partition
+    return tuple(partition[at] for at in range(len(partition)))
+
+
 def _comparable(values: tuple[object, ...]) -> tuple[object, ...]:
     """Return partition values in one form, whoever read or computed them."""
     return tuple(map(_comparable_value, values))
@@ -206,5 +211,5 @@ def _comparable_value(value: object) -> object:
 def _place(file: DataFile, spec: PartitionSpec) -> str:
     if not spec.fields:
         return "the table"
-    pairs = zip(spec.fields, partition_values(file), strict=True)
+    pairs = zip(spec.fields, _partition_values(file), strict=True)
     return "partition `" + ", ".join(f"{field.name}={value}" for field, value in pairs) + "`"

@@ -152,6 +152,17 @@ class DataFileUnwritten(StoreError):
         self.path = path
 
 
+class ManifestDamaged(StoreError):
+    """A file that lists a table's files cannot be decoded."""
+
+    def __init__(self, path: str, *, table: str, reason: str) -> None:
+        super().__init__(
+            f"manifest `{path}` of table `{table}` cannot be read: {reason}",
+            hint="restore the file, or roll the table back to a snapshot that is older",
+        )
+        self.path = path
+
+
 class DataFileUnlike(StoreError):
     """A file's columns cannot be read as what the table says they are."""
 

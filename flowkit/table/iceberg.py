@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from flowkit.table.catalogs import answering
 from flowkit.table.conditions import Condition
 from flowkit.table.files import Files, TableKind
-from flowkit.table.planning import PlannedFile, plan
+from flowkit.table.planned import IcebergPlan
+from flowkit.table.planning import plan
 from flowkit.table.schemas import partition_terms
-from flowkit.table.shards import FilePart
 from flowkit.table.snapshots import Version, find_version
-from flowkit.table.sources import Plan
-from flowkit.table.targets import Target, known_values, target_of
+from flowkit.table.targets import Target, target_of
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -46,35 +45,23 @@ class IcebergSource:
         """Describe the columns of a scan. Raises UnknownColumn, UnsupportedTable."""
         return target_of(self.schema, columns, condition, self._table.metadata, table=self.name)
 
-    def plan(self, where: BooleanExpression) -> Plan:
-        """Return the files that may hold rows which pass. Raises UnsupportedTable."""
-        snapshot = self._version.snapshot
-        planned: list[PlannedFile] = []
-        if snapshot is not None:
-            planned = plan(
-                self._table.metadata,
-                snapshot,
-                self.schema,
-                where,
-                table=self.name,
-                files=self.files,
-            )
-        return Plan(
-            tuple(planned),
-            tuple(map(self._part, planned)),
-            lambda at: planned[at].file.split_offsets or (),
-        )
+    def plan(self, where: BooleanExpression) -> IcebergPlan:
+        """Return the files that may hold rows which pass.
 
-    def _part(self, planned: PlannedFile) -> FilePart:
-        file = planned.file
-        spec = self._table.metadata.specs()[file.spec_id]
-        return FilePart(
-            path=file.file_path,
-            rows=file.record_count,
-            size_bytes=file.file_size_in_bytes,
-            known=known_values(file, spec),
-            deletes=planned.deletes,
-            all_pass=planned.all_pass,
+        Raises:
+            UnsupportedTable: a file that matters cannot be read.
+            ManifestDamaged: a manifest cannot be decoded.
+        """
+        snapshot = self._version.snapshot
+        if snapshot is None:
+            return IcebergPlan()
+        return plan(
+            self._table.metadata,
+            snapshot,
+            self.schema,
+            where,
+            table=self.name,
+            files=self.files,
         )
 
 

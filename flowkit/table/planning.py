@@ -1,60 +1,62 @@
 """Which files of a snapshot a scan must read: manifests to data files with their deletes.
 
-The rules are the format's, as pyiceberg has them; the loop over files is ours, so that what a
-thousand files share is worked out once. `read_manifest` is the one place that decodes Avro.
+The rules are the format's, as pyiceberg has them. Entries are columns until it is known which of
+them matter; objects are made of those alone.
 """
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from flowkit.table.errors import UnsupportedTable
+from flowkit.table.manifests import ManifestBytes, read_entries, read_list
+from flowkit.table.planned import IcebergPlan, Known, Lot
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow
+    from numpy.typing import NDArray
     from pyiceberg.expressions import BooleanExpression
-    from pyiceberg.manifest import DataFile, ManifestEntry, ManifestFile
+    from pyiceberg.manifest import ManifestFile
     from pyiceberg.schema import Schema
+    from pyiceberg.table.delete_file_index import DeleteFileIndex
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
 
     from flowkit.table.files import Files
+    from flowkit.table.metrics import MetricsFilter
+    from flowkit.table.partitions import Partition, Partitions
 
 _FETCHED_AT_ONCE: Final = 8
+_KEPT: Final = (
+    "status",
+    "content",
+    "sequence_number",
+    "file_path",
+    "file_format",
+    "record_count",
+    "file_size_in_bytes",
+    "key_metadata",
+    "split_offsets",
+)
+_OF_DELETES: Final = ("lower_bounds", "upper_bounds")
+_DELETED: Final = 2
+_ADDED: Final = 1
+_POSITION_DELETES: Final = 1
+_EQUALITY_DELETES: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedFile:
-    """A data file that a scan must read, the deletes that apply, and what is left to check.
+class _Entries:
+    """The entries of a manifest that may matter, as columns, with the partition of each."""
 
-    `residual` is what the filter comes to for rows of this file's partition.
-    """
-
-    file: DataFile
-    deletes: tuple[str, ...]
-    residual: BooleanExpression
-    all_pass: bool
-    """Whether every row is known to pass the filter."""
-
-
-@dataclass(slots=True)
-class _Partitions:
-    """What the filter comes to for each partition of a spec, worked out once."""
-
-    passes: Callable[[DataFile], bool]
-    residual: Callable[[DataFile], BooleanExpression]
-    known: dict[tuple[Any, ...], tuple[bool, BooleanExpression]] = field(default_factory=dict)
-
-    def of(self, file: DataFile) -> tuple[bool, BooleanExpression]:
-        """Say whether rows of the file's partition may pass, and what is left to check."""
-        values = partition_values(file)
-        if values not in self.known:
-            self.known[values] = (self.passes(file), self.residual(file))
-        return self.known[values]
+    manifest: ManifestFile
+    columns: pyarrow.RecordBatch
+    partitions: Sequence[Partition]
+    known: Sequence[Known]
 
 
 def plan(
@@ -65,7 +67,7 @@ def plan(
     *,
     table: str,
     files: Files,
-) -> list[PlannedFile]:
+) -> IcebergPlan:
     """Return the files that may hold rows which pass, in the order of the manifests.
 
     Args:
@@ -80,159 +82,212 @@ def plan(
         UnsupportedTable: a file that matters is encrypted or of an unknown format, or its rows
             are deleted in a way that flowkit does not apply.
         DataFileMissing, SnapshotExpired: a manifest is not there.
+        ManifestDamaged: one cannot be decoded.
     """
-    from pyiceberg.expressions import AlwaysTrue
-    from pyiceberg.manifest import DataFileContent
     from pyiceberg.table.delete_file_index import DeleteFileIndex
 
-    planner = _Planner(metadata, schema, where)
-    entries: list[tuple[ManifestEntry, BooleanExpression]] = []
+    if not snapshot.manifest_list:
+        return IcebergPlan()
+    listed = ManifestBytes(snapshot.manifest_list, files.read(snapshot.manifest_list), table)
     deletes = DeleteFileIndex()
-    for entry, residual in planner.entries(_manifests(snapshot, files), files):
-        file = entry.data_file
-        _check(file, table)
-        if file.content == DataFileContent.DATA:
-            entries.append((entry, residual))
-        else:
-            deletes.add_delete_file(entry, partition_key=file.partition)
-    everything = isinstance(where, AlwaysTrue)
-    planned = []
-    for entry, residual in entries:
-        file = entry.data_file
-        applied: Iterable[DataFile] = ()
-        if not deletes.is_empty():
-            applied = deletes.for_data_file(
-                entry.sequence_number or 0, file, partition_key=file.partition
-            )
-        planned.append(
-            PlannedFile(
-                file=file,
-                deletes=tuple(sorted(one.file_path for one in applied)),
-                residual=residual,
-                # To the rules of projection null is a value like others, to a filter it is not.
-                all_pass=everything
-                or (isinstance(residual, AlwaysTrue) and None not in partition_values(file)),
-            )
-        )
-    return planned
-
-
-def read_manifest(data: bytes, manifest: ManifestFile) -> list[ManifestEntry]:
-    """Decode the live entries of a manifest, with what they inherit from its list."""
-    from pyiceberg.avro.file import AvroFile
-    from pyiceberg.manifest import (
-        DEFAULT_READ_VERSION,
-        MANIFEST_ENTRY_SCHEMAS,
-        DataFile,
-        DataFileContent,
-        FileFormat,
-        ManifestEntry,
-        ManifestEntryStatus,
-        _inherit_from_manifest,
-    )
-
-    with AvroFile[ManifestEntry](
-        _Bytes(data),  # type: ignore[arg-type]
-        MANIFEST_ENTRY_SCHEMAS[DEFAULT_READ_VERSION],
-        read_types={-1: ManifestEntry, 2: DataFile},
-        read_enums={0: ManifestEntryStatus, 101: FileFormat, 134: DataFileContent},
-    ) as reader:
-        return [
-            _inherit_from_manifest(entry, manifest)
-            for entry in reader
-            if entry.status != ManifestEntryStatus.DELETED
-        ]
-
-
-def partition_values(file: DataFile) -> tuple[Any, ...]:
-    """Return the values of a file's partition, in the order of its spec."""
-    partition = file.partition
-    return tuple(partition[at] for at in range(len(partition)))
+    found = []
+    for entries in _Planner(metadata, schema, where, table).entries(listed, files):
+        _check(entries.columns, table)
+        found.append(_without_deletes(entries, deletes))
+    # Which deletes apply is known when all have been seen.
+    return IcebergPlan([_lot(entries, deletes) for entries in found])
 
 
 class _Planner:
     """What a filter means for manifests, partitions and files."""
 
-    def __init__(self, metadata: TableMetadata, schema: Schema, where: BooleanExpression) -> None:
+    def __init__(
+        self, metadata: TableMetadata, schema: Schema, where: BooleanExpression, table: str
+    ) -> None:
         from pyiceberg.expressions import AlwaysTrue
 
-        self._specs = metadata.specs()
+        self._specs, self._table = metadata.specs(), table
         self._schema, self._where = schema, where
         self._everything = isinstance(where, AlwaysTrue)
-        self._projected: dict[int, BooleanExpression] = {}
-        self._partitions: dict[int, _Partitions] = {}
+        self._partitions: dict[int, Partitions] = {}
 
-    def entries(
-        self, manifests: Sequence[ManifestFile], files: Files
-    ) -> Iterator[tuple[ManifestEntry, BooleanExpression]]:
-        """Yield the entries that may matter, each with what is left of the filter."""
-        from pyiceberg.expressions.visitors import _InclusiveMetricsEvaluator
+    def entries(self, listed: ManifestBytes, files: Files) -> Iterator[_Entries]:
+        """Yield the entries that may matter, a manifest at a time."""
+        from flowkit.table.metrics import MetricsFilter
+
+        by_metrics = None if self._everything else MetricsFilter(self._schema, self._where)
+        manifests = read_list(listed)
+        for one in manifests:
+            if one.partition_spec_id not in self._specs:
+                raise listed.damaged(f"the table has no spec {one.partition_spec_id}")
+        kept = self._that_matter(manifests)
+        for manifest, data in zip(kept, _fetched(kept, files), strict=True):
+            file = ManifestBytes(manifest.manifest_path, data, self._table)
+            yield self._entries(manifest, file, by_metrics)
+
+    def _that_matter(self, manifests: Sequence[ManifestFile]) -> list[ManifestFile]:
         from pyiceberg.manifest import ManifestContent
 
-        kept = [one for one in manifests if self._may_matter(one)]
+        kept = [one for one in manifests if self._of_spec(one).may_match(one)]
         oldest = min(
             (one.min_sequence_number or 0 for one in kept if one.content == ManifestContent.DATA),
             default=0,
         )
-        kept = [
+        # Deletes that are older than all data delete nothing.
+        return [
             one
             for one in kept
-            # Deletes that are older than all data delete nothing.
             if one.content == ManifestContent.DATA or (one.sequence_number or 0) >= oldest
         ]
-        by_metrics = _InclusiveMetricsEvaluator(self._schema, self._where)
-        for manifest, data in zip(kept, _fetched(kept, files), strict=True):
-            partitions = self._of_spec(manifest.partition_spec_id)
-            for entry in read_manifest(data, manifest):
-                if self._everything:
-                    # Without a filter too, a file without rows is left out.
-                    if entry.data_file.record_count:
-                        yield entry, self._where
-                    continue
-                passes, residual = partitions.of(entry.data_file)
-                if passes and by_metrics.eval(entry.data_file):
-                    yield entry, residual
 
-    def _may_matter(self, manifest: ManifestFile) -> bool:
-        from pyiceberg.expressions.visitors import manifest_evaluator
+    def _entries(
+        self, manifest: ManifestFile, file: ManifestBytes, by_metrics: MetricsFilter | None
+    ) -> _Entries:
+        import numpy as np
+        import pyarrow
+        from pyiceberg.manifest import ManifestContent
 
-        if self._everything:
-            return True
+        from flowkit.table.metrics import COLUMNS
+
+        partitions = self._of_spec(manifest)
+        kept = [*_KEPT, *(_OF_DELETES if manifest.content != ManifestContent.DATA else ())]
+        wanted = {
+            *kept,
+            "partition",
+            *(("value_counts",) if partitions.identities else ()),
+            *(COLUMNS if by_metrics is not None else ()),
+        }
+        columns = read_entries(file, sorted(wanted))
+        try:
+            codes, found = partitions.of(columns.column("partition"))
+        except ValueError as error:
+            raise file.damaged(error) from error
+        passing = np.array([one.passes for one in found])
+        live = _numbers(columns, "status") != _DELETED
+        at = np.flatnonzero(live & passing[codes] & (_numbers(columns, "record_count") != 0))
+        if by_metrics is not None:
+            at = at[by_metrics.may_match(columns, at)]
+        its_own = [found[code] for code in codes[at].tolist()]
+        known = _known(columns, at, its_own, partitions)
+        columns = columns.select(kept)
+        if len(at) < len(columns):
+            columns = columns.take(pyarrow.array(at))
+        return _Entries(manifest=manifest, columns=columns, partitions=its_own, known=known)
+
+    def _of_spec(self, manifest: ManifestFile) -> Partitions:
+        from flowkit.table.partitions import Partitions
+
         number = manifest.partition_spec_id
-        return manifest_evaluator(
-            self._specs[number], self._schema, self._projection(number), True
-        )(manifest)
-
-    def _projection(self, number: int) -> BooleanExpression:
-        from pyiceberg.expressions.visitors import inclusive_projection
-
-        if number not in self._projected:
-            project = inclusive_projection(self._schema, self._specs[number], True)
-            self._projected[number] = project(self._where)
-        return self._projected[number]
-
-    def _of_spec(self, number: int) -> _Partitions:
-        from pyiceberg.expressions.visitors import expression_evaluator, residual_evaluator_of
-        from pyiceberg.schema import Schema
-
         if number not in self._partitions:
-            spec = self._specs[number]
-            fields = spec.partition_type(self._schema).fields
-            passes = expression_evaluator(Schema(*fields), self._projection(number), True)
-            residual = residual_evaluator_of(spec, self._where, True, self._schema)
-            self._partitions[number] = _Partitions(
-                lambda file: passes(file.partition),
-                lambda file: residual.residual_for(file.partition),
-            )
+            self._partitions[number] = Partitions(self._specs[number], self._schema, self._where)
         return self._partitions[number]
 
 
-def _manifests(snapshot: Snapshot, files: Files) -> list[ManifestFile]:
-    from pyiceberg.manifest import read_manifest_list
+def _known(
+    entries: pyarrow.RecordBatch,
+    at: NDArray[np.int64],
+    its_own: Sequence[Partition],
+    partitions: Partitions,
+) -> list[Known]:
+    """Say for each entry what its partition fixes for columns that its file may not have."""
+    from flowkit.table.metrics import entries_of
 
-    if not snapshot.manifest_list:
-        return []
-    return list(read_manifest_list(_Bytes(files.read(snapshot.manifest_list))))  # type: ignore[arg-type]
+    known: list[Known] = [()] * len(at)
+    for _, source in partitions.identities:
+        there, _values = entries_of(entries.column("value_counts"), source, at)
+        if len(there) == len(at):
+            continue
+        for row in set(range(len(at))).difference(there.tolist()):
+            fixed = (pair for pair in its_own[row].fixed if pair[0] == source)
+            known[row] = (*known[row], *fixed)
+    return known
+
+
+def _without_deletes(entries: _Entries, deletes: DeleteFileIndex) -> _Entries:
+    """Move files of deletes into the index; return the others."""
+    import numpy as np
+    import pyarrow
+    from pyiceberg.manifest import DataFile, DataFileContent, ManifestEntry
+    from pyiceberg.typedef import Record
+
+    content = _numbers(entries.columns, "content")
+    if not np.any(content):
+        return entries
+    sequence = _sequence_numbers(entries)
+    for at in np.flatnonzero(content).tolist():
+        row = entries.columns.slice(at, 1).to_pylist()[0]
+        file = DataFile.from_args(
+            content=DataFileContent.POSITION_DELETES,
+            file_path=row["file_path"],
+            partition=Record(*entries.partitions[at].values),
+            record_count=row["record_count"],
+            file_size_in_bytes=row["file_size_in_bytes"],
+            lower_bounds=dict(row.get("lower_bounds") or ()),
+            upper_bounds=dict(row.get("upper_bounds") or ()),
+        )
+        file.spec_id = entries.manifest.partition_spec_id
+        entry = ManifestEntry.from_args(sequence_number=sequence[at], data_file=file)
+        deletes.add_delete_file(entry, partition_key=file.partition)
+    data = np.flatnonzero(content == 0)
+    return _Entries(
+        manifest=entries.manifest,
+        columns=entries.columns.take(pyarrow.array(data)),
+        partitions=[entries.partitions[at] for at in data.tolist()],
+        known=[entries.known[at] for at in data.tolist()],
+    )
+
+
+def _lot(entries: _Entries, deletes: DeleteFileIndex) -> Lot:
+    columns = entries.columns
+    return Lot(
+        spec_id=entries.manifest.partition_spec_id,
+        paths=columns.column("file_path"),
+        rows=_numbers(columns, "record_count"),
+        size_bytes=_numbers(columns, "file_size_in_bytes"),
+        offsets=columns.column("split_offsets"),
+        partitions=entries.partitions,
+        known=entries.known,
+        deletes=[()] * len(columns) if deletes.is_empty() else _applied(entries, deletes),
+    )
+
+
+def _applied(entries: _Entries, deletes: DeleteFileIndex) -> list[tuple[str, ...]]:
+    """Return for each data file the paths of the deletes that apply."""
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.typedef import Record
+
+    applied = []
+    for path, partition, sequence in zip(
+        entries.columns.column("file_path").to_pylist(),
+        entries.partitions,
+        _sequence_numbers(entries),
+        strict=True,
+    ):
+        # What the index looks at, no more.
+        file = DataFile.from_args(file_path=path)
+        file.spec_id = entries.manifest.partition_spec_id
+        found = deletes.for_data_file(sequence, file, partition_key=Record(*partition.values))
+        applied.append(tuple(sorted(one.file_path for one in found)))
+    return applied
+
+
+def _sequence_numbers(entries: _Entries) -> list[int]:
+    """Return the sequence number of each entry; one that was just added has its manifest's."""
+    inherited = entries.manifest.sequence_number or 0
+    pairs = zip(
+        entries.columns.column("sequence_number").to_pylist(),
+        _numbers(entries.columns, "status").tolist(),
+        strict=True,
+    )
+    return [
+        own if own is not None else inherited if status == _ADDED else 0 for own, status in pairs
+    ]
+
+
+def _numbers(entries: pyarrow.RecordBatch, name: str) -> NDArray[np.int64]:
+    """Return a column without nulls."""
+    numbers: NDArray[np.int64] = entries.column(name).to_numpy()
+    return numbers
 
 
 def _fetched(manifests: Sequence[ManifestFile], files: Files) -> Iterator[bytes]:
@@ -245,36 +300,33 @@ def _fetched(manifests: Sequence[ManifestFile], files: Files) -> Iterator[bytes]
         yield from pool.map(files.read, paths)
 
 
-def _check(file: DataFile, table: str) -> None:
-    from pyiceberg.manifest import DataFileContent, FileFormat
+def _check(entries: pyarrow.RecordBatch, table: str) -> None:
+    """Refuse entries that cannot be read. Raises UnsupportedTable."""
+    import pyarrow.compute as pc
 
-    if file.content == DataFileContent.EQUALITY_DELETES:
+    content = set(pc.unique(entries.column("content")).to_pylist())
+    if _EQUALITY_DELETES in content:
         raise UnsupportedTable(
             table,
             feature="it has equality deletes, which name rows by their values",
             hint="compact the table with the engine that wrote them, or scan an earlier snapshot",
         )
-    if file.key_metadata is not None:
+    if not content <= {0, _POSITION_DELETES}:
         raise UnsupportedTable(
-            table, feature=f"file `{file.file_path}` is encrypted", hint="write it without"
+            table, feature=f"it has files of content {max(content)}", hint="upgrade flowkit"
         )
-    if file.file_format != FileFormat.PARQUET:
-        vector = file.file_format == FileFormat.PUFFIN
+    encrypted = entries.column("key_metadata").is_valid().index(True).as_py()
+    if encrypted >= 0:
+        path = entries.column("file_path")[encrypted].as_py()
         raise UnsupportedTable(
-            table,
-            feature="it has deletion vectors"
-            if vector
-            else f"it has {file.file_format.value} files",
-            hint="rewrite the table as Parquet in format version 2 with the engine that wrote it",
+            table, feature=f"file `{path}` is encrypted", hint="write it without"
         )
-
-
-class _Bytes:
-    """Bytes that are in memory already, as pyiceberg opens a file."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    @contextmanager
-    def open(self, seekable: bool = True) -> Iterator[io.BytesIO]:
-        yield io.BytesIO(self._data)
+    for name in pc.unique(entries.column("file_format")).to_pylist():
+        if name.upper() != "PARQUET":
+            vector = name.upper() == "PUFFIN"
+            raise UnsupportedTable(
+                table,
+                feature="it has deletion vectors" if vector else f"it has {name} files",
+                hint="rewrite the table as Parquet in format version 2 with the engine that "
+                "wrote it",
+            )

@@ -14,6 +14,8 @@ _MODULES: Final = (
     "pyiceberg.expressions.parser",
     "pyiceberg.io.pyarrow",
     "flowkit.table.committing",
+    "flowkit.table.metrics",
+    "flowkit.table.partitions",
     "flowkit.table.planning",
     "flowkit.table.reading",
     "flowkit.table.writing",

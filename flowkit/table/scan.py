@@ -54,6 +54,7 @@ class Scan:
 
         Raises:
             UnsupportedTable: a file that matters cannot be read.
+            ManifestDamaged: one that lists files cannot.
         """
         return self._plan
 
@@ -84,7 +85,7 @@ class Scan:
             n = math.ceil(whole.size_bytes / parse_bytes(bytes)) or 1
         if n is None or n < 1:
             raise UsageError(f"{n} shards cannot be made", hint="give a number of at least 1")
-        lots = pack(whole.parts, self._plan.offsets, n)
+        lots = pack(whole.parts, self._plan.split_offsets, n)
         return [replace(whole, parts=tuple(lot)) for lot in lots] or [whole]
 
     def to_arrow(self) -> pyarrow.Table:
@@ -158,7 +159,7 @@ class Scan:
             snapshot=self.snapshot,
             schema=self._target.schema,
             width=self._target.width,
-            parts=self._plan.parts,
+            parts=self._plan.parts(),
             condition=self._condition,
             defaults=self._target.defaults,
             names=self._target.names,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowkit.table.conditions import Condition
 from flowkit.table.files import Files, TableKind
 from flowkit.table.formats import FileFormat
-from flowkit.table.shards import FilePart, total
+from flowkit.table.shards import FilePart
 from flowkit.table.targets import Target
 
 if TYPE_CHECKING:
@@ -19,30 +18,40 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table as IcebergTable
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The files that a scan must read, as the table describes them and as shards have them."""
+class Plan(Protocol):
+    """The files that a scan must read."""
 
-    files: tuple[Any, ...]
-    parts: tuple[FilePart, ...] = field(repr=False)
-    offsets: Callable[[int], Sequence[int]] = field(repr=False, compare=False)
-    """Where the row groups of a file begin, in bytes; empty if that is not known."""
-    formats: tuple[FileFormat, ...] = ()
-    """What the formats of parts are, where files are not Parquet."""
+    def __len__(self) -> int:
+        """Return the number of files."""
+        ...
+
+    @property
+    def files(self) -> Sequence[Any]:
+        """The files, as the table describes them."""
+        ...
 
     @property
     def rows(self) -> int | None:
         """Rows in these files, before any is left out; None if they must be opened to know."""
-        return total(part.rows for part in self.parts)
+        ...
 
     @property
     def size_bytes(self) -> int:
         """Bytes of these files."""
-        return sum(part.size_bytes for part in self.parts)
+        ...
 
-    def __repr__(self) -> str:
-        rows = "" if self.rows is None else f"{self.rows:,} rows, "
-        return f"<Plan: {len(self.files):,} files, {rows}{self.size_bytes:,} bytes>"
+    @property
+    def formats(self) -> tuple[FileFormat, ...]:
+        """What the formats of parts are, where files are not Parquet."""
+        ...
+
+    def parts(self) -> tuple[FilePart, ...]:
+        """Return the files as shards have them, each whole."""
+        ...
+
+    def split_offsets(self, at: int) -> Sequence[int]:
+        """Say where the row groups of a file begin, in bytes; nothing where nobody knows."""
+        ...
 
 
 class Source(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +16,6 @@ from flowkit.table.hive.keys import plain_values
 from flowkit.table.hive.listing import FoundFile
 from flowkit.table.hive.pruning import prune
 from flowkit.table.shards import FilePart
-from flowkit.table.sources import Plan
 from flowkit.table.targets import Target, named_target, names_within
 
 if TYPE_CHECKING:
@@ -33,6 +32,41 @@ class HiveFile:
     size_bytes: int
     format: FormatKind
     partition: Mapping[str, Any] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HivePlan:
+    """The files that a scan must read, as they were found and as shards have them."""
+
+    files: tuple[HiveFile, ...]
+    whole: tuple[FilePart, ...] = field(repr=False)
+    formats: tuple[FileFormat, ...]
+    offsets_of: Callable[[FilePart], Sequence[int]] = field(repr=False, compare=False)
+
+    def __len__(self) -> int:
+        """Return the number of files."""
+        return len(self.files)
+
+    @property
+    def rows(self) -> int | None:
+        """Rows in these files: none are counted before they are opened."""
+        return None if self.files else 0
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of these files."""
+        return sum(one.size_bytes for one in self.files)
+
+    def parts(self) -> tuple[FilePart, ...]:
+        """Return the files as shards have them, each whole."""
+        return self.whole
+
+    def split_offsets(self, at: int) -> Sequence[int]:
+        """Say where the row groups of a file begin, in bytes, for which its footer is read."""
+        return self.offsets_of(self.whole[at])
+
+    def __repr__(self) -> str:
+        return f"<Plan: {len(self.files):,} files, {self.size_bytes:,} bytes>"
 
 
 class Partitions(Protocol):
@@ -75,7 +109,7 @@ class HiveSource:
         )
         return named_target(self.schema, columns, condition, names, table=self.name)
 
-    def plan(self, where: BooleanExpression) -> Plan:
+    def plan(self, where: BooleanExpression) -> HivePlan:
         """Return the files that may hold rows which pass, in the order of the partitions."""
         import pyarrow
 
@@ -116,7 +150,7 @@ class HiveSource:
                         format=number,
                     )
                 )
-        return Plan(tuple(found), tuple(parts), lambda at: self._offsets(parts[at]), tuple(formats))
+        return HivePlan(tuple(found), tuple(parts), tuple(formats), self._offsets)
 
     def _offsets(self, part: FilePart) -> Sequence[int]:
         """Return where row groups begin, for which the footer is read."""
