@@ -7,7 +7,6 @@ import sys
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
@@ -268,8 +267,10 @@ def test_a_catalog_that_does_not_answer_is_an_error(configured: Any) -> None:
         Table("shop.orders", catalog="lake")
 
 
-@pytest.mark.skipif(find_spec("thrift") is not None, reason="the client is installed")
-def test_a_client_that_is_not_installed_is_named(configured: Any) -> None:
+def test_a_client_that_is_not_installed_is_named(
+    configured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyiceberg.catalog.hive", None)
     configured('[catalogs.lake]\nuri = "thrift://127.0.0.1:9"\n')
     with pytest.raises(CatalogInvalid, match="Hive support not installed") as caught:
         open_catalog("lake")
