@@ -59,9 +59,9 @@ FLOWKIT_AVX2 void take_minima_avx2(std::span<const std::uint32_t> hashes,
                                    std::uint32_t* minima) noexcept {
   take_minima_of(hashes, seeds, minima);
 }
-[[gnu::target("avx512f,avx512dq,avx512vl,prefer-vector-width=512")]] void take_minima_avx512(
-    std::span<const std::uint32_t> hashes, std::span<const std::uint32_t> seeds,
-    std::uint32_t* minima) noexcept {
+FLOWKIT_AVX512 void take_minima_avx512(std::span<const std::uint32_t> hashes,
+                                       std::span<const std::uint32_t> seeds,
+                                       std::uint32_t* minima) noexcept {
   take_minima_of(hashes, seeds, minima);
 }
 #endif
