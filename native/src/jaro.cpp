@@ -26,14 +26,11 @@ class Jaro {
   FLOWKIT_AVX512 void score_lanes(const std::uint32_t* left, const std::uint32_t* right,
                                   double* out) {
     LanePairs pairs;
-    for (std::size_t lane = 0; lane < LanePairs::count; ++lane) {
-      pairs.set(lane, left_[left[lane]], right_[right[lane]]);
-    }
-    pairs.fill();
+    pairs.set<true>(left_, left, right_, right);
     jaro_lanes(pairs, out);
     for (unsigned others = pairs.left_out(); others != 0; others &= others - 1) {
       const auto lane = static_cast<std::size_t>(std::countr_zero(others));
-      out[lane] = compare<Simd::avx2>(left_[left[lane]], right_[right[lane]]);
+      out[lane] = score<Simd::avx2>(left[lane], right[lane]);
     }
   }
 #endif
@@ -89,12 +86,13 @@ class JaroWinkler : public Jaro {
 #if defined(__x86_64__)
   FLOWKIT_AVX512 void score_lanes(const std::uint32_t* left, const std::uint32_t* right,
                                   double* out) {
-    Jaro::score_lanes(left, right, out);
-    for (std::size_t lane = 0; lane < LanePairs::count; ++lane) {
-      const double similarity = out[lane];
-      const double bonus =
-          weight * prefix(left_[left[lane]], right_[right[lane]]) * (1.0 - similarity);
-      out[lane] = similarity + (similarity > least ? bonus : 0.0);
+    LanePairs pairs;
+    pairs.set<true>(left_, left, right_, right);
+    jaro_lanes(pairs, out);
+    add_bonus(pairs, least, weight, out);
+    for (unsigned others = pairs.left_out(); others != 0; others &= others - 1) {
+      const auto lane = static_cast<std::size_t>(std::countr_zero(others));
+      out[lane] = score<Simd::avx2>(left[lane], right[lane]);
     }
   }
 #endif

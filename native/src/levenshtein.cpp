@@ -28,14 +28,7 @@ class Levenshtein {
   FLOWKIT_AVX512 void score_lanes(const std::uint32_t* left, const std::uint32_t* right,
                                   std::int32_t* out) {
     LanePairs pairs;
-    for (std::size_t lane = 0; lane < LanePairs::count; ++lane) {
-      const Text& from = left_[left[lane]];
-      const Text& with = right_[right[lane]];
-      // As in `distance`, the longer one has the masks.
-      const bool is_left_longer = from.size >= with.size;
-      pairs.set(lane, is_left_longer ? from : with, is_left_longer ? with : from);
-    }
-    pairs.fill();
+    pairs.set<false>(left_, left, right_, right);
     levenshtein_lanes(pairs, out);
     for (unsigned others = pairs.left_out(); others != 0; others &= others - 1) {
       const auto lane = static_cast<std::size_t>(std::countr_zero(others));
