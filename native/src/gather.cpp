@@ -1,11 +1,13 @@
 #include "flowkit/gather.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -20,14 +22,15 @@
 namespace flowkit {
 namespace {
 
-constexpr std::int64_t piece_rows = 1 << 14;
+constexpr std::int64_t piece_rows = 4096;
 constexpr std::int64_t null_row = -1;
+constexpr std::size_t rows_ahead = 16;  // that are brought closer while others are copied
 
-/// The rows that are taken: numbers that were checked, or `null_row` where the result is null.
+/// The rows that are taken, read piece by piece: numbers that were checked, or `null_row` where the
+/// result is null.
 class Taken {
  public:
-  Taken(const Column& values, const Column& indices)
-      : values_(values), indices_(indices), rows_(static_cast<std::size_t>(indices.length())) {
+  Taken(const Column& values, const Column& indices) : values_(values), indices_(indices) {
     std::int64_t start = 0;
     for (const Chunk& chunk : values.chunks()) {
       starts_.push_back(start);
@@ -35,49 +38,65 @@ class Taken {
     }
   }
 
-  /// Reads the indices; fails if one is out of range.
-  Status read(int threads) {
+  /// Finds what is null in the result; fails if an index is out of range.
+  Status find_nulls(int threads) {
+    if (values_.null_count() == 0 && indices_.null_count() == 0) {
+      return {};
+    }
+    Values<std::uint8_t> bits(static_cast<std::size_t>((length() + 7) / 8), std::uint8_t{0});
     std::atomic<std::int64_t> null_count{0};
-    Status status;
-    with_integer(indices_.type(), "indices", [&]<typename Index>(Index) {
-      status =
-          in_parallel(length(), piece_rows, threads, [&](std::int64_t begin, std::int64_t end) {
-            null_count += read_piece<Index>(begin, end);
-          });
-    });
+    Status status =
+        for_pieces(threads, [&](std::int64_t begin, std::span<const std::int64_t> rows) {
+          std::int64_t nulls = 0;
+          for (std::size_t at = 0; at < rows.size(); ++at) {
+            const auto valid = static_cast<unsigned>(rows[at] != null_row);
+            nulls += 1 - static_cast<std::int64_t>(valid);
+            bits[static_cast<std::size_t>(begin) / 8 + at / 8] |=
+                static_cast<std::uint8_t>(valid << (at % 8));
+          }
+          null_count += nulls;
+        });
     null_count_ = null_count;
+    if (null_count_ != 0) {
+      validity_ = Buffer(std::move(bits));
+    }
     return status;
   }
 
   [[nodiscard]] std::int64_t length() const noexcept { return indices_.length(); }
   [[nodiscard]] std::int64_t null_count() const noexcept { return null_count_; }
+  [[nodiscard]] const Buffer& validity() const noexcept { return validity_; }
 
-  /// Calls `body(chunk, at, place)` for each place in [begin, end) that is not null.
+  /// Calls `body(chunk, at, place)` for each place that is not null, on many threads: places that
+  /// are less than `piece_rows` from a multiple of it on the same.
   template <typename Body>
-  void for_places(std::int64_t begin, std::int64_t end, const Body& body) const {
-    for (std::int64_t place = begin; place < end; ++place) {
-      const std::int64_t row = rows_[static_cast<std::size_t>(place)];
-      if (row != null_row) {
-        const std::size_t chunk = chunk_of(row);
-        body(values_.chunks()[chunk], row - starts_[chunk], place);
+  Status for_places(int threads, const Body& body) const {
+    return for_pieces(threads, [&](std::int64_t place, std::span<const std::int64_t> rows) {
+      for (std::size_t at = 0; at < rows.size(); ++at, ++place) {
+        if (starts_.size() == 1 && at + rows_ahead < rows.size()) {
+          const std::int64_t next = std::max<std::int64_t>(rows[at + rows_ahead], 0);
+          __builtin_prefetch(values_.chunks()[0].values() + next * values_.type().width);
+        }
+        if (rows[at] != null_row) {
+          const std::size_t chunk = chunk_of(rows[at]);
+          body(values_.chunks()[chunk], rows[at] - starts_[chunk], place);
+        }
       }
-    }
-  }
-
-  /// Returns the bitmap of the result; an empty buffer if nothing is null.
-  [[nodiscard]] Buffer validity() const {
-    if (null_count_ == 0) {
-      return {};
-    }
-    Values<std::uint8_t> bits((rows_.size() + 7) / 8, std::uint8_t{0});
-    for (std::size_t place = 0; place < rows_.size(); ++place) {
-      const auto valid = static_cast<unsigned>(rows_[place] != null_row);
-      bits[place / 8] |= static_cast<std::uint8_t>(valid << (place % 8));
-    }
-    return Buffer(std::move(bits));
+    });
   }
 
  private:
+  template <typename Body>
+  Status for_pieces(int threads, const Body& body) const {
+    return in_parallel(length(), piece_rows, threads, [&](std::int64_t begin, std::int64_t end) {
+      std::array<std::int64_t, piece_rows> memory;
+      const auto rows = std::span(memory).first(static_cast<std::size_t>(end - begin));
+      with_integer(indices_.type(), "indices",
+                   [&]<typename Index>(Index) { read_rows<Index>(begin, rows); });
+      body(begin, rows);
+    });
+  }
+
   [[nodiscard]] std::size_t chunk_of(std::int64_t row) const noexcept {
     if (starts_.size() == 1) {
       return 0;
@@ -87,36 +106,35 @@ class Taken {
   }
 
   template <typename Index>
-  std::int64_t read_piece(std::int64_t begin, std::int64_t end) {
+  void read_rows(std::int64_t begin, std::span<std::int64_t> rows) const {
     const auto row_count = static_cast<std::uint64_t>(values_.length());
-    const bool has_nulls = values_.null_count() != 0;
-    std::int64_t null_count = 0;
+    bool in_range = true;
     indices_.for_parts(
-        begin, end,
+        begin, begin + std::ssize(rows),
         [&](const Chunk& chunk, std::int64_t at, std::int64_t last, std::int64_t place) {
           for (; at < last; ++at, ++place) {
-            std::int64_t& row = rows_[static_cast<std::size_t>(place)];
-            row = null_row;
-            if (!chunk.is_null(at)) {
-              // A negative index is a large unsigned one.
-              row = static_cast<std::int64_t>(chunk.value<Index>(at));
-              require(static_cast<std::uint64_t>(row) < row_count,
-                      "indices: an index is not a row of the column");
-              if (has_nulls) {
-                const std::size_t from = chunk_of(row);
-                row = values_.chunks()[from].is_null(row - starts_[from]) ? null_row : row;
-              }
-            }
-            null_count += static_cast<std::int64_t>(row == null_row);
+            // A negative index is a large unsigned one.
+            const auto row = static_cast<std::int64_t>(chunk.value<Index>(at));
+            const bool is_null = chunk.is_null(at);
+            in_range &= is_null || static_cast<std::uint64_t>(row) < row_count;
+            rows[static_cast<std::size_t>(place - begin)] = is_null ? null_row : row;
           }
         });
-    return null_count;
+    require(in_range, "indices: an index is not a row of the column");
+    if (values_.null_count() != 0) {
+      for (std::int64_t& row : rows) {
+        if (row != null_row) {
+          const std::size_t chunk = chunk_of(row);
+          row = values_.chunks()[chunk].is_null(row - starts_[chunk]) ? null_row : row;
+        }
+      }
+    }
   }
 
   const Column& values_;
   const Column& indices_;
   std::vector<std::int64_t> starts_;  // of the chunks
-  Values<std::int64_t> rows_;
+  Buffer validity_;
   std::int64_t null_count_ = 0;
 };
 
@@ -132,12 +150,9 @@ Array make_result(const std::string& format, const Taken& taken, std::vector<Buf
 Status gather_booleans(const Type& type, const Taken& taken, int threads, Array& out) {
   Values<std::uint8_t> bits(static_cast<std::size_t>((taken.length() + 7) / 8), std::uint8_t{0});
   Status status =
-      in_parallel(taken.length(), piece_rows, threads, [&](std::int64_t begin, std::int64_t end) {
-        taken.for_places(begin, end, [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
-          const auto bit = static_cast<unsigned>(chunk.boolean(at));
-          bits[static_cast<std::size_t>(place / 8)] |=
-              static_cast<std::uint8_t>(bit << (place % 8));
-        });
+      taken.for_places(threads, [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
+        const auto bit = static_cast<unsigned>(chunk.boolean(at));
+        bits[static_cast<std::size_t>(place / 8)] |= static_cast<std::uint8_t>(bit << (place % 8));
       });
   if (status.ok()) {
     out = make_result(type.format, taken, {taken.validity(), Buffer(std::move(bits))});
@@ -150,15 +165,12 @@ template <typename Width>
 Status gather_fixed(const Type& type, Width width, const Taken& taken, int threads, Array& out) {
   Values<std::byte> values(static_cast<std::size_t>(taken.length() * width));
   const auto size = static_cast<std::size_t>(width);
+  if (taken.null_count() != 0) {
+    std::fill(values.begin(), values.end(), std::byte{0});
+  }
   Status status =
-      in_parallel(taken.length(), piece_rows, threads, [&](std::int64_t begin, std::int64_t end) {
-        if (taken.null_count() != 0) {
-          std::memset(values.data() + begin * width, 0,
-                      static_cast<std::size_t>((end - begin) * width));
-        }
-        taken.for_places(begin, end, [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
-          std::memcpy(values.data() + place * width, chunk.values() + at * width, size);
-        });
+      taken.for_places(threads, [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
+        std::memcpy(values.data() + place * width, chunk.values() + at * width, size);
       });
   if (status.ok()) {
     out = make_result(type.format, taken, {taken.validity(), Buffer(std::move(values))});
@@ -170,11 +182,9 @@ template <typename Offset>
 Status gather_sliced(const Type& type, const Taken& taken, int threads, Array& out) {
   Values<Offset> offsets(static_cast<std::size_t>(taken.length()) + 1, Offset{0});
   Status status =
-      in_parallel(taken.length(), piece_rows, threads, [&](std::int64_t begin, std::int64_t end) {
-        taken.for_places(begin, end, [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
-          offsets[static_cast<std::size_t>(place) + 1] =
-              static_cast<Offset>(chunk.sliced<Offset>(at).size());
-        });
+      taken.for_places(threads, [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
+        offsets[static_cast<std::size_t>(place) + 1] =
+            static_cast<Offset>(chunk.sliced<Offset>(at).size());
       });
   if (!status.ok()) {
     return status;
@@ -187,14 +197,10 @@ Status gather_sliced(const Type& type, const Taken& taken, int threads, Array& o
     offset = static_cast<Offset>(total);
   }
   Values<char> data(static_cast<std::size_t>(total));
-  status =
-      in_parallel(taken.length(), piece_rows, threads, [&](std::int64_t begin, std::int64_t end) {
-        taken.for_places(begin, end, [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
-          const std::string_view bytes = chunk.sliced<Offset>(at);
-          std::copy_n(bytes.data(), bytes.size(),
-                      data.data() + offsets[static_cast<std::size_t>(place)]);
-        });
-      });
+  status = taken.for_places(threads, [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
+    const std::string_view bytes = chunk.sliced<Offset>(at);
+    std::copy_n(bytes.data(), bytes.size(), data.data() + offsets[static_cast<std::size_t>(place)]);
+  });
   if (status.ok()) {
     out = make_result(type.format, taken,
                       {taken.validity(), Buffer(std::move(offsets)), Buffer(std::move(data))});
@@ -203,10 +209,11 @@ Status gather_sliced(const Type& type, const Taken& taken, int threads, Array& o
 }
 
 /// Copies what long views point to, into buffers as large as their offsets can tell.
-Array gather_views(const Type& type, const Taken& taken) {
+Status gather_views(const Type& type, const Taken& taken, Array& out) {
   Values<View> views(static_cast<std::size_t>(taken.length()), View{});
   std::vector<Values<char>> buffers;
-  taken.for_places(0, taken.length(), [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
+  // One buffer is filled after the other: by one thread.
+  Status status = taken.for_places(1, [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
     auto view = chunk.value<View>(at);
     if (view.size > View::longest_inline) {
       const std::string_view bytes = chunk.viewed(at);
@@ -220,6 +227,9 @@ Array gather_views(const Type& type, const Taken& taken) {
     }
     views[static_cast<std::size_t>(place)] = view;
   });
+  if (!status.ok()) {
+    return status;
+  }
   std::vector<Buffer> made{taken.validity(), Buffer(std::move(views))};
   Values<std::int64_t> sizes;
   for (Values<char>& buffer : buffers) {
@@ -227,7 +237,8 @@ Array gather_views(const Type& type, const Taken& taken) {
     made.emplace_back(std::move(buffer));
   }
   made.emplace_back(std::move(sizes));
-  return make_result(type.format, taken, std::move(made));
+  out = make_result(type.format, taken, std::move(made));
+  return {};
 }
 
 template <std::int64_t width>
@@ -235,8 +246,7 @@ using Fixed = std::integral_constant<std::int64_t, width>;
 
 Status gather_by_type(const Type& type, const Taken& taken, int threads, Array& out) {
   if (type.is_view()) {
-    out = gather_views(type, taken);
-    return {};
+    return gather_views(type, taken, out);
   }
   if (type.kind >= Kind::utf8) {
     return type.width == 4 ? gather_sliced<std::int32_t>(type, taken, threads, out)
@@ -267,10 +277,11 @@ Status gather_by_type(const Type& type, const Taken& taken, int threads, Array& 
 
 Status gather(const Chunks& values, const Chunks& indices, int threads, Array& out) noexcept {
   return guarded([&]() -> Status {
+    require(threads >= 1 && threads <= most_threads, "threads must be between 1 and 4096");
     const Column column(values, "values");
     const Column rows(indices, "indices");
     Taken taken(column, rows);
-    Status status = taken.read(threads);
+    Status status = taken.find_nulls(threads);
     return status.ok() ? gather_by_type(column.type(), taken, threads, out) : status;
   });
 }

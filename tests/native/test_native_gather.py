@@ -136,3 +136,9 @@ def test_strings_too_long_for_their_offsets_are_refused() -> None:
     many = pa.array(np.zeros(2049, np.int32))
     with pytest.raises(UsageError, match="too long together"):
         native.gather(values, many)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 10**6])
+def test_a_number_of_threads_that_cannot_be_is_refused(threads: int) -> None:
+    with pytest.raises(UsageError):
+        native.gather(pa.array(["a"], pa.string_view()), pa.array([0]), threads=threads)
