@@ -11,11 +11,16 @@
 
 #include "arrays.hpp"
 #include "check.hpp"
+#include "column.hpp"
 #include "flowkit/similarity.hpp"
 #include "jaro.hpp"
+#include "jaro_lanes.hpp"
 #include "levenshtein.hpp"
+#include "levenshtein_lanes.hpp"
 #include "masks.hpp"
 #include "simd.hpp"
+#include "text_pairs.hpp"
+#include "texts.hpp"
 
 using flowkit::Array;
 using flowkit::Simd;
@@ -105,6 +110,74 @@ void similarities_are_alike_in_words_and_vectors() {
   }
 }
 
+#if defined(__x86_64__)
+
+/// Compares sixteen pairs at once, and each alone, word by word.
+FLOWKIT_AVX512 void check_lanes(const flowkit::Texts& texts, const std::uint32_t* left,
+                                const std::uint32_t* right) {
+  flowkit::LanePairs in_order;
+  in_order.set<true>(texts, left, texts, right);
+  flowkit::LanePairs by_length;
+  by_length.set<false>(texts, left, texts, right);
+  std::array<double, flowkit::LanePairs::count> similarities{};
+  std::array<std::int32_t, flowkit::LanePairs::count> edits{};
+  std::array<std::int32_t, flowkit::LanePairs::count> prefixes{};
+  flowkit::jaro_lanes(in_order, similarities.data());
+  flowkit::levenshtein_lanes(by_length, edits.data());
+  _mm512_storeu_si512(prefixes.data(), in_order.prefixes());
+  CHECK(in_order.left_out() == by_length.left_out());
+  flowkit::JaroScratch jaro_scratch;
+  flowkit::LevenshteinScratch edit_scratch;
+  for (std::size_t lane = 0; lane < flowkit::LanePairs::count; ++lane) {
+    flowkit::Widened widened;
+    const auto from = widened.left(texts[left[lane]]);
+    const auto with = widened.right(texts[right[lane]]);
+    const bool fits = !from.empty() && !with.empty() && std::max(from.size(), with.size()) <= 32;
+    CHECK(((in_order.left_out() >> lane) & 1U) == (fits ? 0U : 1U));
+    if (fits) {
+      CHECK(similarities[lane] == flowkit::jaro_long(from, with, jaro_scratch));
+      CHECK(edits[lane] == flowkit::levenshtein_long(from, with, edit_scratch));
+      const auto most = std::min<std::size_t>({from.size(), with.size(), 4});
+      const auto alike = std::mismatch(
+          from.begin(), from.begin() + static_cast<std::ptrdiff_t>(most), with.begin());
+      CHECK(prefixes[lane] == alike.first - from.begin());
+    }
+  }
+}
+
+#endif
+
+void similarities_are_alike_in_lanes() {
+#if defined(__x86_64__)
+  if (flowkit::best_simd() < Simd::avx512) {
+    return;
+  }
+  // Each sample as it is, and with a letter that is not ASCII.
+  std::string text;
+  std::vector<std::int32_t> offsets{0, 0};
+  for (const Sample& sample : samples()) {
+    for (const std::string_view a : {"a", "\xc3\xa4"}) {
+      for (const char letter : sample.bytes.substr(0, static_cast<std::size_t>(sample.size))) {
+        text += letter == 'a' ? a : std::string_view(&letter, 1);
+      }
+      offsets.push_back(static_cast<std::int32_t>(text.size()));
+    }
+  }
+  const auto rows = std::ssize(offsets) - 1;
+  const Given words("u", rows, {nullptr, offsets.data(), text.data()});
+  const flowkit::Texts texts(flowkit::Column(words.chunks(), "words"));
+  std::mt19937 random(2);
+  for (int block = 0; block < 4000; ++block) {
+    std::array<std::uint32_t, flowkit::LanePairs::count> left{};
+    std::array<std::uint32_t, flowkit::LanePairs::count> right{};
+    for (auto* side : {&left, &right}) {
+      std::ranges::generate(*side, [&] { return random() % static_cast<std::uint32_t>(rows); });
+    }
+    check_lanes(texts, left.data(), right.data());
+  }
+#endif
+}
+
 void pairs_are_scored() {
   constexpr std::array<std::int32_t, 3> offsets{0, 6, 13};
   constexpr std::string_view text = "kittensitting";
@@ -119,6 +192,9 @@ void pairs_are_scored() {
   CHECK(numbers<std::int32_t>(out) == (std::vector<std::int32_t>{3, 0}));
   CHECK(flowkit::jaro_winkler(pairs, 2, out).ok());
   CHECK(numbers<double>(out)[1] == 1.0);
+  CHECK(flowkit::ngram_cosine(pairs, 2, 1, out).ok());
+  CHECK(numbers<double>(out)[1] == 1.0);
+  CHECK(!flowkit::ngram_cosine(pairs, 0, 1, out).ok());
   CHECK(!flowkit::jaro({words.chunks(), {}, left.chunks(), right.chunks()}, 1, out).ok());
 }
 
@@ -127,5 +203,6 @@ void pairs_are_scored() {
 int main() {
   masks_of_every_kind_are_alike();
   similarities_are_alike_in_words_and_vectors();
+  similarities_are_alike_in_lanes();
   pairs_are_scored();
 }
