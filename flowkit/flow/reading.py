@@ -10,12 +10,13 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from flowkit.errors import UsageError
-from flowkit.flow.attributes import assignments, reads
+from flowkit.flow.attributes import assignments
 from flowkit.flow.decorators import StepMark, step_mark, unmarked
 from flowkit.flow.handing_over import HandOver, HandOverReader
 from flowkit.flow.members import Member, is_constant, members_of
 from flowkit.flow.parameter_field import ParameterField, folded
-from flowkit.flow.source import FunctionSource, Sources, code_digest, module_file
+from flowkit.flow.scope import Scope
+from flowkit.flow.source import FunctionSource, Sources, module_file
 from flowkit.graph import (
     RESERVED_NAMES,
     Fault,
@@ -113,6 +114,7 @@ class _FlowReader:
             for name, member in self._members.items()
             if is_constant(name, member.value)
         }
+        self._scope = Scope(flow_class, self._members, self._sources, steps=set(self._marks))
         self._faults: list[Fault] = []
         self._calls: dict[str, Place] = {}
         self._unread: set[str] = set()
@@ -229,6 +231,8 @@ class _FlowReader:
             self._doubt(name)
             return Node(name=name, kind=Kind.LINEAR, place=place, policies=mark.policies)
         hand_over = self._hand_over(name, source, place)
+        assert function is not None
+        code, names = self._scope.read(function, source)
         kind = hand_over.kind if hand_over else Kind.END if name == end else Kind.LINEAR
         return Node(
             name=name,
@@ -241,8 +245,8 @@ class _FlowReader:
             cases=hand_over.cases if hand_over else (),
             policies=mark.policies,
             doc=ast.get_docstring(source) or "",
-            code=code_digest(source),
-            constants=tuple(sorted(reads(source) & self._constants.keys())),
+            code=code,
+            constants=tuple(sorted(names & self._constants.keys())),
         )
 
     def _source(self, name: str, function: Callable[..., Any] | None) -> FunctionSource | None:

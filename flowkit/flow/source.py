@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 from typing import Any
@@ -17,10 +17,11 @@ FunctionSource = ast.FunctionDef | ast.AsyncFunctionDef
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """What is defined in a file: functions by their first line, classes by name."""
+    """What is defined in a file: functions by their first line, classes by name, all of it."""
 
     functions: dict[int, FunctionSource] = field(default_factory=dict)
     classes: dict[str, list[ast.ClassDef]] = field(default_factory=dict)
+    body: list[ast.stmt] = field(default_factory=list)
 
 
 class Sources:
@@ -62,6 +63,23 @@ class Sources:
                     return self.place(file, statement.lineno)
         return self.place_of_class(owner)
 
+    def digest_of_class(self, owner: type) -> str:
+        """Return a digest of the `class` statement; of nothing if it cannot be found."""
+        return digest_of(_shape(one) for _, one in self._classes(owner))
+
+    def digest_of_module(self, module: ModuleType) -> str:
+        """Return a digest of all that a module's file says."""
+        return digest_of([_shape(self._file(module.__file__ or "", module).body)])
+
+    def digest_of_constant(self, owner: ModuleType | FunctionType, name: str) -> str | None:
+        """Return a digest of the statements that assign a name, in a module or a function's.
+
+        None if there are none, as when the name has been imported.
+        """
+        body = self._file(_file_of(owner) or "", owner).body
+        found = [one for one in body if name in _assigned(one)]
+        return digest_of(map(_shape, found)) if found else None
+
     def _classes(self, owner: type) -> list[tuple[str, ast.ClassDef]]:
         """Return the file and statement of every class that might be this one."""
         witness = _witness(owner)
@@ -102,12 +120,12 @@ def _file_of(witness: ModuleType | FunctionType | None) -> str | None:
 
 def _parsed(witness: ModuleType | Callable[..., Any]) -> _File:
     """Parse the whole file, so that all lines and names are where they are."""
-    file = _File()
     try:
         lines, _ = inspect.findsource(witness)
         tree = ast.parse("".join(lines))
     except (OSError, TypeError, SyntaxError):
-        return file  # No source, or not the one that is running: nothing is found in it.
+        return _File()  # No source, or not the one that is running: nothing is found in it.
+    file = _File(body=tree.body)
     for node in ast.walk(tree):
         if isinstance(node, FunctionSource):
             first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
@@ -146,10 +164,14 @@ def code_digest(function: FunctionSource) -> str:
     Comments, layout, the docstring and the decorators do not count, and all supported versions of
     Python give the same.
     """
+    documented = ast.get_docstring(function, clean=False) is not None
+    return digest_of([function.name, _shape(function.args), _shape(function.body[documented:])])
+
+
+def digest_of(parts: Iterable[str]) -> str:
+    """Return a digest of texts: 64 hex digits."""
     from blake3 import blake3
 
-    documented = ast.get_docstring(function, clean=False) is not None
-    parts = [function.name, _shape(function.args), _shape(function.body[documented:])]
     return blake3("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -52,6 +52,8 @@ EndStatus = Literal["succeeded", "failed", "cancelled"]
 
 LONGEST_WAIT_S = 0.1
 CANCEL_GRACE_S = 2.0
+_PATIENCE = 2
+"""How often a step in this process may swallow an interrupt before the next one kills it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -303,9 +305,13 @@ class Driver:
             yield
             return
 
-        def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        def interrupt(number: int, _frame: FrameType | None) -> None:
             self._interrupts += 1
             if self._is_waiting and self._with.executor.echoes:
+                if self._interrupts > _PATIENCE:
+                    # The step swallows it again and again. The run is resumed like a lost one.
+                    signal.signal(number, signal.SIG_DFL)
+                    os.kill(os.getpid(), number)
                 raise KeyboardInterrupt
 
         pid = os.getpid()

@@ -11,10 +11,15 @@ from types import FrameType
 
 from flowkit.errors import StepTimedOut
 
+_AGAIN_S = 10.0
+"""As long as a process of its own would be left to clean up."""
+
 
 @contextmanager
 def time_limit(step: str, limit_s: float | None) -> Iterator[None]:
     """Raise StepTimedOut inside the block after `limit_s` seconds.
+
+    And again each `_AGAIN_S` seconds, if the block has swallowed it and goes on.
 
     Signals reach the main thread only; elsewhere the block runs without a limit of its own, and
     the scheduler's, which stops the whole process, is the one that counts.
@@ -27,7 +32,7 @@ def time_limit(step: str, limit_s: float | None) -> Iterator[None]:
         raise StepTimedOut(step=step, limit_s=limit_s or 0.0)
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, limit_s)
+    signal.setitimer(signal.ITIMER_REAL, limit_s, _AGAIN_S)
     try:
         yield
     finally:

@@ -161,3 +161,30 @@ def test_an_interrupt_that_a_shell_ignores_is_ignored(yard: Yard) -> None:
     (yard.folder / "go").touch()
     process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def test_a_step_of_this_process_that_swallows_interrupts_dies_by_the_third(yard: Yard) -> None:
+    yard.write("""
+        class Greedy(FlowSpec):
+            @step
+            def start(self):
+                while "GO_ON" not in os.environ:
+                    try:
+                        print("waiting", flush=True)
+                        time.sleep(600)
+                    except BaseException:
+                        pass
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """)
+    process = yard.begin("run", "--executor", "inline")
+    assert process.stdout is not None
+    for _ in range(3):
+        assert "waiting" in process.stdout.readline()
+        os.kill(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGINT
+    assert yard.run("resume", GO_ON="1").returncode == 0
