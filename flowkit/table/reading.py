@@ -62,6 +62,7 @@ class ShardReader:
         self._deletes = Deletes(files)
         self._target = shard.arrow_schema()
         self._layout: _Layout | None = None
+        self._size_bytes = shard.size_bytes
         self._wanted = self._positions(columns)
         self._filtered = self._covering(fields_of(shard.condition))
 
@@ -214,7 +215,7 @@ class ShardReader:
         file = closing.enter_context(open_parquet(source, streaming=streaming))
         layout = self._layout_of(file.schema_arrow, part)
         shape = self._shape(part, layout)
-        by_polars = not streaming and wants_polars(self._shard.size_bytes)
+        by_polars = not streaming and wants_polars(self._size_bytes)
         return OpenPart(
             file=file,
             shape=shape,
