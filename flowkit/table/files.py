@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from flowkit.settings import read_settings
 from flowkit.table.errors import DataFileMissing, SnapshotExpired, UnknownTable
 
 if TYPE_CHECKING:
@@ -87,9 +89,10 @@ class Files:
 
             from flowkit.table.catalogs import answering, open_catalog
 
-            if not self._catalog:
-                # A folder is in no catalog: credentials are those of the environment.
-                self._io = load_file_io({}, location)
+            if self.kind == "hive":
+                # A folder is in no catalog, and a metastore lends no credentials.
+                named = dict(open_catalog(self._catalog).properties) if self._catalog else {}
+                self._io = load_file_io({**_from_environment(location), **named}, location)
                 return self._io
             catalog = open_catalog(self._catalog)
             if type(catalog).__name__ == "RestCatalog":
@@ -109,3 +112,13 @@ class Files:
         except UnknownTable:
             return True
         return table.snapshot_by_id(snapshot) is None
+
+
+def _from_environment(location: str) -> dict[str, str]:
+    """Return properties of pyiceberg for access to S3 as `flowkit.S3` has it."""
+    if not location.startswith(("s3:", "s3a:", "s3n:")):
+        return {}
+    from flowkit.s3 import find_options
+
+    options = find_options(read_settings(Path.cwd(), {}).settings.s3_endpoint)
+    return {f"s3.{name.replace('_', '-')}": value for name, value in options.items()}

@@ -121,8 +121,10 @@ class HiveSource:
             len(self._partitions),
         )
         wanted = [at for at, may in enumerate(pruned.may_pass) if may]
-        plain = {name: plain_values(values.take(wanted)) for name, values in keys.items()}
-        shown = {name: values.take(wanted).to_pylist() for name, values in keys.items()}
+        chosen = pyarrow.array(wanted, pyarrow.int64())
+        kept = {name: values.take(chosen) for name, values in keys.items()}
+        plain = {name: plain_values(values) for name, values in kept.items()}
+        shown = {name: values.to_pylist() for name, values in kept.items()}
         places = {at: place for place, at in enumerate(wanted)}
         formats: dict[FileFormat, int] = {}
         found: list[HiveFile] = []

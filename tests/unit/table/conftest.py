@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow
+import pyarrow.csv
+import pyarrow.orc
 import pyarrow.parquet
 import pytest
 from pyiceberg.manifest import (
@@ -27,7 +31,9 @@ from pyiceberg.table.update import (
 )
 from pyiceberg.typedef import Record
 
-from flowkit import Table
+from flowkit import DataFrame, Table
+
+DEFAULT_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 
 @pytest.fixture(autouse=True)
@@ -113,3 +119,40 @@ def delete_rows(
 def deleting() -> Callable[..., None]:
     """The function `delete_rows`."""
     return delete_rows
+
+
+def write_file(path: Path, rows: pyarrow.Table, kind: str) -> None:
+    """Write rows as Parquet, ORC, CSV or lines of JSON, into a folder that is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if kind == "parquet":
+        pyarrow.parquet.write_table(rows, path)
+    elif kind == "orc":
+        pyarrow.orc.write_table(rows, path)
+    elif kind == "csv":
+        pyarrow.csv.write_csv(rows, path)
+    else:
+        lines = (json.dumps(row, default=str) for row in rows.to_pylist())
+        path.write_text("".join(f"{line}\n" for line in lines))
+
+
+def lay_out(root: Path, rows: pyarrow.Table, keys: Sequence[str], kind: str) -> None:
+    """Write rows into folders `key=value/` by some of their columns, named as Hive does."""
+    for values, part in DataFrame(rows).partition_by(*keys):
+        folders = [
+            f"{key}={quote(str(value), safe='') if value is not None else DEFAULT_PARTITION}"
+            for key, value in zip(keys, values, strict=True)
+        ]
+        kept = part.to_arrow().drop_columns(list(keys))
+        write_file(root.joinpath(*folders, f"part-0.{kind}"), kept, kind)
+
+
+@pytest.fixture
+def writing() -> Callable[[Path, pyarrow.Table, str], None]:
+    """The function `write_file`."""
+    return write_file
+
+
+@pytest.fixture
+def laying_out() -> Callable[[Path, pyarrow.Table, Sequence[str], str], None]:
+    """The function `lay_out`."""
+    return lay_out
