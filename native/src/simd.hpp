@@ -8,10 +8,12 @@
 #define FLOWKIT_INLINE_LAMBDA __attribute__((always_inline))
 #if defined(__x86_64__)
 #define FLOWKIT_AVX2 [[gnu::target("avx2,bmi,bmi2,popcnt")]]
-#define FLOWKIT_AVX512                                                               \
-  [[gnu::target(                                                                     \
-      "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi,bmi2,popcnt,prefer-vector-width=" \
-      "512")]]
+#define FLOWKIT_AVX512_SET "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi,bmi2,popcnt"
+#if defined(__clang__)  // which uses the whole width of its own accord
+#define FLOWKIT_AVX512 [[gnu::target(FLOWKIT_AVX512_SET)]]
+#else
+#define FLOWKIT_AVX512 [[gnu::target(FLOWKIT_AVX512_SET ",prefer-vector-width=512")]]
+#endif
 #endif
 
 namespace flowkit {
