@@ -47,8 +47,9 @@ def interpreter(version: str) -> str:
 
 
 def cpp_sources() -> list[str]:
-    """List our own C++ files."""
-    return sorted(str(path) for path in Path("native").rglob("*.[ch]pp"))
+    """List our own files of C++ and C."""
+    suffixes = {".c", ".cpp", ".h", ".hpp"}
+    return sorted(str(path) for path in Path("native").rglob("*") if path.suffix in suffixes)
 
 
 @nox.session
@@ -92,9 +93,24 @@ for version in ("3.11", "3.12", "3.13"):
     nox.session(run_tests, name=f"tests-{version}", python=interpreter(version))
 
 
+def use_installed(session: nox.Session) -> None:
+    """Install the library for C and C++; build and run a program that finds it there."""
+    prefix = str(Path(session.create_tmp()).resolve() / "prefix")
+    session.run("cmake", "--preset", "release", "-DFLOWKIT_TESTS=OFF", silent=True)
+    session.run("cmake", "--build", "--preset", "release")
+    session.run("cmake", "--install", "build/release", "--prefix", prefix, silent=True)
+    session.run(
+        *("cmake", "-G", "Ninja", "-S", "native/example", "-B", "build/example"),
+        f"-DCMAKE_PREFIX_PATH={prefix}",
+        silent=True,
+    )
+    session.run("cmake", "--build", "build/example")
+    session.run("ctest", "--test-dir", "build/example", "--output-on-failure")
+
+
 @nox.session
 def native(session: nox.Session) -> None:
-    """C++ tests under AddressSanitizer and UBSan; clang-tidy and fuzzing where Clang is found."""
+    """C++ tests under sanitizers, an install, and clang-tidy and fuzzing where Clang is found."""
     session.install("cmake>=3.26", "ninja>=1.11")
 
     def build_and_test(preset: str) -> None:
@@ -103,6 +119,7 @@ def native(session: nox.Session) -> None:
         session.run("ctest", "--preset", preset)
 
     build_and_test("asan")
+    use_installed(session)
     if shutil.which("clang-tidy"):
         sources = [path for path in cpp_sources() if path.startswith("native/src/")]
         session.run("clang-tidy", "--quiet", "-p", "build/asan", *sources, external=True)

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -190,6 +191,68 @@ def tokens(folder: Path) -> Iterator[Contender]:
     )
 
 
+def cosine(folder: Path) -> Iterator[Contender]:
+    """Pairs of names by their trigrams."""
+    del folder
+    texts = pa.array(names())
+    rows = np.random.default_rng(6).integers(0, NAMES, (2, PAIRS)).astype(np.int32)
+    left, right = pa.array(rows[0]), pa.array(rows[1])
+    yield Contender("flowkit", PAIRS, lambda: native.ngram_cosine(texts, texts, left, right))
+
+
+def gathered(folder: Path) -> Iterator[Contender]:
+    """Rows in any order: numbers and names."""
+    del folder
+    source = np.random.default_rng(7)
+    indices = pa.array(source.integers(0, ROWS, ROWS).astype(np.int32))
+    numbers = pa.array(source.integers(0, 2**40, ROWS))
+    texts = pa.array(names()).take(pa.array(source.integers(0, NAMES, ROWS)))
+    for kind, values in (("int64", numbers), ("string", texts)):
+        yield Contender(f"flowkit, {kind}", ROWS, partial(native.gather, values, indices))
+        yield Contender(f"pyarrow, {kind}", ROWS, partial(pc.take, values, indices))
+
+
+def count(batches: native.PairBatches) -> int:
+    """Go through pairs."""
+    return sum(len(left) for left, _ in batches)
+
+
+def make_and_count(make: Callable[[], native.PairBatches]) -> int:
+    """Make pairs, and what they are made from."""
+    return count(make())
+
+
+def blocking(folder: Path) -> Iterator[Contender]:
+    """Pairs of rows, counted: with what they are made from, and once that is there."""
+    del folder
+    source = np.random.default_rng(8)
+    rows = 200_000
+    keys = pa.array([f"key {one}" for one in source.integers(0, rows // 100, rows)])
+    texts = pa.array([f"{one:020d}" for one in source.integers(0, 10**18, rows)])
+    cases: dict[str, Callable[[], native.PairBatches]] = {
+        "key_blocks": partial(native.key_blocks, keys),
+        "sorted_neighbourhood": partial(native.sorted_neighbourhood, texts, window=50),
+        "minhash_lsh": partial(native.minhash_lsh, keys, bands=4, rows=4),
+    }
+    for name, case in cases.items():
+        made = case()
+        pairs = count(made)
+        yield Contender(name, pairs, partial(make_and_count, case))
+        yield Contender(f"{name}, ready", pairs, partial(count, made))
+    yield Contender("minhash_lsh, M strings", rows, partial(native.minhash_lsh, texts))
+    if duckdb := installed("duckdb"):
+        base = duckdb.connect()
+        base.execute("SET threads = 1")
+        base.register("given", pa.table({"key": keys, "row": np.arange(rows)}))
+        base.execute("CREATE TABLE t AS SELECT * FROM given")
+        query = "SELECT a.row, b.row FROM t a JOIN t b ON a.key = b.key AND a.row < b.row"
+        yield Contender(
+            "duckdb, equal keys",
+            count(native.key_blocks(keys)),
+            lambda: sum(len(batch) for batch in base.sql(query).to_arrow_reader(1 << 20)),
+        )
+
+
 CASES: dict[str, tuple[str, Callable[[Path], Iterator[Contender]]]] = {
     "bucket": ("Iceberg bucket of int64, M rows", bucket),
     "permutation": ("partition permutation, M rows", permutation),
@@ -198,6 +261,9 @@ CASES: dict[str, tuple[str, Callable[[Path], Iterator[Contender]]]] = {
     "levenshtein": ("Levenshtein, M pairs", lambda _: similarity("levenshtein")),
     "damerau": ("Damerau-Levenshtein, M pairs", lambda _: similarity("damerau_levenshtein")),
     "tokens": ("token-set Jaccard, M pairs", tokens),
+    "cosine": ("cosine of trigrams, M pairs", cosine),
+    "gather": ("rows by their numbers, M rows", gathered),
+    "blocking": ("pairs by blocking, M pairs", blocking),
 }
 
 

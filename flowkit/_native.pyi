@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 from typing_extensions import Buffer
 
 from flowkit.native.arrow import ArrowColumn
@@ -10,6 +12,16 @@ class Array:
     def __arrow_c_array__(
         self, requested_schema: object | None = None
     ) -> tuple[object, object]: ...
+
+class PairBatches:
+    """Pairs of rows, made batch by batch each time it is gone through.
+
+    Iteration gives `(left_index, right_index)`, arrays of int32; `__arrow_c_stream__` gives structs
+    of the same.
+    """
+
+    def __iter__(self) -> Iterator[tuple[Array, Array]]: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 def chunk_boundaries(buffer: Buffer, min_size: int, average_size: int, max_size: int) -> bytes: ...
 def die_with_parent() -> None: ...
@@ -59,3 +71,26 @@ def token_set_jaccard(
     right_index: ArrowColumn,
     threads: int,
 ) -> Array: ...
+def ngram_cosine(
+    left: ArrowColumn,
+    right: ArrowColumn,
+    left_index: ArrowColumn,
+    right_index: ArrowColumn,
+    n: int,
+    threads: int,
+) -> Array: ...
+def gather(values: ArrowColumn, indices: ArrowColumn, threads: int) -> Array: ...
+def key_blocks(left: ArrowColumn, right: ArrowColumn | None, batch_rows: int) -> PairBatches: ...
+def sorted_neighbourhood(
+    left: ArrowColumn, right: ArrowColumn | None, window: int, batch_rows: int
+) -> PairBatches: ...
+def minhash_lsh(
+    left: ArrowColumn,
+    right: ArrowColumn | None,
+    ngram: int,
+    bands: int,
+    rows: int,
+    seed: int,
+    batch_rows: int,
+    threads: int,
+) -> PairBatches: ...

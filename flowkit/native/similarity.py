@@ -156,3 +156,26 @@ def token_set_jaccard(
     0.67
     """
     return _native.token_set_jaccard(left, right, left_index, right_index, threads)
+
+
+def ngram_cosine(
+    left: ArrowColumn,
+    right: ArrowColumn,
+    left_index: ArrowColumn,
+    right_index: ArrowColumn,
+    *,
+    n: int = 3,
+    threads: int = 1,
+) -> Array:
+    """Return the cosine of how often each n-gram is in the strings of each pair.
+
+    An n-gram is `n` code points, 1 to 64, one after the other; a string that is shorter and not
+    empty is its own only n-gram. Two empty strings are alike, and one is unlike all others. Else as
+    `jaro`.
+
+    >>> import pyarrow
+    >>> words, first, second = (pyarrow.array(one) for one in (["banana", "bandana"], [0], [1]))
+    >>> round(pyarrow.array(ngram_cosine(words, words, first, second))[0].as_py(), 4)
+    0.5477
+    """
+    return _native.ngram_cosine(left, right, left_index, right_index, n, threads)

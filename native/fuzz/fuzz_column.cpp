@@ -7,10 +7,13 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "flowkit/arrow_c.h"
+#include "flowkit/blocking.hpp"
+#include "flowkit/gather.hpp"
 #include "flowkit/partition.hpp"
 #include "flowkit/transforms.hpp"
 
@@ -69,6 +72,52 @@ void released(T* given) {
   given->release = nullptr;
 }
 
+void require(bool claim) {
+  if (!claim) {
+    std::abort();
+  }
+}
+
+void check(const flowkit::Status& status) {
+  require(status.ok() || status.code() == flowkit::Status::Code::invalid_data);
+}
+
+/// Takes the first rows, which are there or not.
+void take_rows(const flowkit::Chunks& chunks) {
+  constexpr std::array<std::uint8_t, 4> rows{1, 0, 2, 0};
+  std::array<const void*, 2> pointers{nullptr, rows.data()};
+  ArrowSchema schema{};
+  schema.format = "C";
+  schema.release = &released<ArrowSchema>;
+  ArrowArray array{};
+  array.length = rows.size();
+  array.n_buffers = pointers.size();
+  array.buffers = pointers.data();
+  array.release = &released<ArrowArray>;
+  const ArrowArray* pointer = &array;
+  flowkit::Array out;
+  check(flowkit::gather(chunks, {&schema, &pointer, 1}, 1, out));
+}
+
+/// Reads all pairs, which are of rows that are there.
+void read_pairs(const flowkit::PairBatches& batches, std::int64_t rows) {
+  std::unique_ptr<flowkit::PairReader> reader;
+  require(batches.read(reader).ok());
+  flowkit::Array left;
+  flowkit::Array right;
+  do {
+    require(reader->next(left, right).ok() && left.length() == right.length());
+    for (const flowkit::Array& side : {left, right}) {
+      ArrowArray exported{};
+      require(side.export_array(&exported).ok());
+      const auto* index = static_cast<const std::int32_t*>(exported.buffers[1]);
+      require(std::all_of(index, index + exported.length,
+                          [&](std::int32_t row) { return row >= 0 && row < rows; }));
+      exported.release(&exported);
+    }
+  } while (left.length() != 0);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size);
@@ -112,15 +161,21 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
 
   flowkit::Array out;
   flowkit::Array other;
-  const auto check = [](const flowkit::Status& status) {
-    if (!status.ok() && status.code() != flowkit::Status::Code::invalid_data) {
-      std::abort();
-    }
-  };
   check(flowkit::bucket(chunks, argument, 1, out));
   check(flowkit::truncate(chunks, argument, 1, out));
   check(flowkit::calendar(chunks, flowkit::CalendarUnit::month, 1, out));
   check(flowkit::calendar(chunks, flowkit::CalendarUnit::hour, 1, out));
   check(flowkit::partition_permutation(chunks, argument, 1, out, other));
+  check(flowkit::gather(chunks, chunks, 1, out));
+  take_rows(chunks);
+  flowkit::PairBatches batches;
+  check(flowkit::key_blocks(chunks, nullptr, 100, batches));
+  read_pairs(batches, array.length);
+  check(flowkit::key_blocks(chunks, &chunks, 100, batches));
+  read_pairs(batches, array.length);
+  check(flowkit::sorted_neighbourhood(chunks, nullptr, argument, 100, batches));
+  read_pairs(batches, array.length);
+  check(flowkit::minhash_lsh(chunks, &chunks, {2, 3, argument % 4, 0}, 100, 1, batches));
+  read_pairs(batches, array.length);
   return 0;
 }

@@ -106,5 +106,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
   check<std::int32_t>(flowkit::damerau_levenshtein(pairs, Distance::edits, 1, out), out, rows,
                       static_cast<std::int32_t>(size), true);
   check<double>(flowkit::token_set_jaccard(pairs, 1, out), out, rows, 1.0, true);
+  check<double>(flowkit::ngram_cosine(pairs, 2, 1, out), out, rows, 1.0, true);
   return 0;
 }

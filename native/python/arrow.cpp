@@ -101,6 +101,10 @@ void ArrowInput::read_stream(ArrowArrayStream& stream, const char* role) {
   }
 }
 
+nb::object stream_capsule(flowkit::Owned<ArrowArrayStream>&& stream) {
+  return into_capsule(std::move(stream), stream_name);
+}
+
 void define_array(nb::module_& module) {
   nb::class_<flowkit::Array>(module, "Array")
       .def("__len__", &flowkit::Array::length)

@@ -39,5 +39,8 @@ void run_released(const char* hint, const Work& work) {
   raise_unless_ok(status, hint);
 }
 
+/// Returns a capsule that owns the stream, until a consumer moves it out.
+nanobind::object stream_capsule(flowkit::Owned<ArrowArrayStream>&& stream);
+
 /// Adds the class of results to the module: it speaks the Arrow PyCapsule protocol.
 void define_array(nanobind::module_& module);

@@ -6,3 +6,4 @@
 void bind_transforms(nanobind::module_& module);
 void bind_manifest(nanobind::module_& module);
 void bind_similarity(nanobind::module_& module);
+void bind_blocking(nanobind::module_& module);

@@ -64,4 +64,5 @@ NB_MODULE(_native, module) {
   bind_transforms(module);
   bind_manifest(module);
   bind_similarity(module);
+  bind_blocking(module);
 }

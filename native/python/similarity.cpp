@@ -4,6 +4,8 @@
 
 #include <nanobind/nanobind.h>
 
+#include <cstdint>
+
 #include "arrow.hpp"
 #include "bindings.hpp"
 
@@ -46,6 +48,14 @@ flowkit::Array distance(nb::handle left, nb::handle right, nb::handle left_index
       });
 }
 
+flowkit::Array ngram_cosine(nb::handle left, nb::handle right, nb::handle left_index,
+                            nb::handle right_index, std::int32_t n, int threads) {
+  return score(left, right, left_index, right_index,
+               [&](const flowkit::Pairs& pairs, flowkit::Array& out) {
+                 return flowkit::ngram_cosine(pairs, n, threads, out);
+               });
+}
+
 }  // namespace
 
 void bind_similarity(nb::module_& module) {
@@ -59,4 +69,6 @@ void bind_similarity(nb::module_& module) {
              "left_index"_a, "right_index"_a, "normalised"_a, "threads"_a);
   module.def("token_set_jaccard", &similarity<flowkit::token_set_jaccard>, "left"_a, "right"_a,
              "left_index"_a, "right_index"_a, "threads"_a);
+  module.def("ngram_cosine", &ngram_cosine, "left"_a, "right"_a, "left_index"_a, "right_index"_a,
+             "n"_a, "threads"_a);
 }

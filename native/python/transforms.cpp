@@ -1,4 +1,4 @@
-// Iceberg's transforms and the partition permutation.
+// Columns in, a column out: Iceberg's transforms, the partition permutation, rows by their numbers.
 
 #include "flowkit/transforms.hpp"
 
@@ -8,6 +8,7 @@
 
 #include "arrow.hpp"
 #include "bindings.hpp"
+#include "flowkit/gather.hpp"
 #include "flowkit/partition.hpp"
 
 namespace nb = nanobind;
@@ -47,6 +48,15 @@ nb::tuple partition_permutation(nb::handle codes, std::int64_t count, int thread
   return nb::make_tuple(permutation, offsets);
 }
 
+flowkit::Array gather(nb::handle values, nb::handle indices, int threads) {
+  const ArrowInput input(values, "values");
+  const ArrowInput rows(indices, "indices");
+  flowkit::Array out;
+  run_released(nullptr,
+               [&] { return flowkit::gather(input.chunks(), rows.chunks(), threads, out); });
+  return out;
+}
+
 }  // namespace
 
 void bind_transforms(nb::module_& module) {
@@ -58,4 +68,5 @@ void bind_transforms(nb::module_& module) {
   module.def("day", &calendar<CalendarUnit::day>, "values"_a, "threads"_a);
   module.def("hour", &calendar<CalendarUnit::hour>, "values"_a, "threads"_a);
   module.def("partition_permutation", &partition_permutation, "codes"_a, "count"_a, "threads"_a);
+  module.def("gather", &gather, "values"_a, "indices"_a, "threads"_a);
 }

@@ -94,20 +94,6 @@ void Chunk::check_offsets() {
   }
 }
 
-namespace {
-
-constexpr std::int32_t longest_inline = 12;
-
-/// A view as it lies in memory; a short value is in the place of the last three fields.
-struct View {
-  std::int32_t size;
-  std::int32_t prefix;
-  std::int32_t buffer;
-  std::int32_t offset;
-};
-
-}  // namespace
-
 void Chunk::check_views(const ArrowArray& array) {
   const std::int64_t buffer_count = array.n_buffers - 3;
   const auto* sizes = static_cast<const std::byte*>(array.buffers[array.n_buffers - 1]);
@@ -116,7 +102,7 @@ void Chunk::check_views(const ArrowArray& array) {
   view_data_ = array.buffers + 2;
   for (std::int64_t at = 0; at < length_; ++at) {
     const auto view = value<View>(at);
-    if (is_null(at) || (view.size >= 0 && view.size <= longest_inline)) {
+    if (is_null(at) || (view.size >= 0 && view.size <= View::longest_inline)) {
       continue;
     }
     require(view.size > 0, "a view of the array has a negative size");
@@ -131,7 +117,7 @@ void Chunk::check_views(const ArrowArray& array) {
 std::string_view Chunk::viewed(std::int64_t at) const noexcept {
   const auto view = value<View>(at);
   const auto size = static_cast<std::size_t>(view.size);
-  if (view.size <= longest_inline) {
+  if (view.size <= View::longest_inline) {
     return {reinterpret_cast<const char*>(values_ + at * std::int64_t{sizeof(View)} + 4), size};
   }
   return {static_cast<const char*>(view_data_[view.buffer]) + view.offset, size};

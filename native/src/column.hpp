@@ -16,6 +16,16 @@ inline bool bit_at(const std::uint8_t* bits, std::int64_t at) noexcept {
   return ((bits[at / 8] >> (at % 8)) & 1) != 0;
 }
 
+/// A view as it lies in memory: the last three fields of a long value are where a short one is.
+struct View {
+  static constexpr std::int32_t longest_inline = 12;
+
+  std::int32_t size;
+  std::int32_t prefix;
+  std::int32_t buffer;
+  std::int32_t offset;
+};
+
 /// One checked array of a column. Index 0 is its first value: the offset of a slice is applied.
 class Chunk {
  public:
@@ -35,6 +45,11 @@ class Chunk {
   template <typename T>
   [[nodiscard]] T value(std::int64_t at) const noexcept {
     return load<T>(values_ + at * static_cast<std::int64_t>(sizeof(T)));
+  }
+
+  /// Value `at` of booleans.
+  [[nodiscard]] bool boolean(std::int64_t at) const noexcept {
+    return bit_at(reinterpret_cast<const std::uint8_t*>(values_), offset_ + at);
   }
 
   /// The bytes of value `at`, which is not null, of a type with values of `width` bytes.

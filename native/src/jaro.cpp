@@ -7,6 +7,7 @@
 #include "column.hpp"
 #include "flowkit/similarity.hpp"
 #include "guarded.hpp"
+#include "jaro_lanes.hpp"
 #include "text_pairs.hpp"
 
 namespace flowkit {
@@ -20,6 +21,22 @@ class Jaro {
   FLOWKIT_INLINE double score(std::size_t left, std::size_t right) {
     return compare<simd>(left_[left], right_[right]);
   }
+
+#if defined(__x86_64__)
+  FLOWKIT_AVX512 void score_lanes(const std::uint32_t* left, const std::uint32_t* right,
+                                  double* out) {
+    LanePairs pairs;
+    for (std::size_t lane = 0; lane < LanePairs::count; ++lane) {
+      pairs.set(lane, left_[left[lane]], right_[right[lane]]);
+    }
+    pairs.fill();
+    jaro_lanes(pairs, out);
+    for (unsigned others = pairs.left_out(); others != 0; others &= others - 1) {
+      const auto lane = static_cast<std::size_t>(std::countr_zero(others));
+      out[lane] = compare<Simd::avx2>(left_[left[lane]], right_[right[lane]]);
+    }
+  }
+#endif
 
  protected:
   template <Simd simd>
@@ -60,8 +77,6 @@ class JaroWinkler : public Jaro {
 
   template <Simd simd>
   FLOWKIT_INLINE double score(std::size_t left, std::size_t right) {
-    constexpr double least = 0.7;
-    constexpr double weight = 0.1;
     const Text& from = left_[left];
     const Text& with = right_[right];
     const double similarity = compare<simd>(from, with);
@@ -71,7 +86,23 @@ class JaroWinkler : public Jaro {
     return similarity + weight * prefix(from, with) * (1.0 - similarity);
   }
 
+#if defined(__x86_64__)
+  FLOWKIT_AVX512 void score_lanes(const std::uint32_t* left, const std::uint32_t* right,
+                                  double* out) {
+    Jaro::score_lanes(left, right, out);
+    for (std::size_t lane = 0; lane < LanePairs::count; ++lane) {
+      const double similarity = out[lane];
+      const double bonus =
+          weight * prefix(left_[left[lane]], right_[right[lane]]) * (1.0 - similarity);
+      out[lane] = similarity + (similarity > least ? bonus : 0.0);
+    }
+  }
+#endif
+
  private:
+  static constexpr double least = 0.7;
+  static constexpr double weight = 0.1;
+
   static double prefix(const Text& left, const Text& right) noexcept {
     const std::int32_t most = std::min({left.size, right.size, 4});
     if (left.is_ascii && right.is_ascii) {

@@ -1,12 +1,15 @@
 #include "levenshtein.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <utility>
 
 #include "column.hpp"
 #include "flowkit/similarity.hpp"
 #include "guarded.hpp"
+#include "levenshtein_lanes.hpp"
 #include "text_pairs.hpp"
 
 namespace flowkit {
@@ -20,6 +23,26 @@ class Levenshtein {
   FLOWKIT_INLINE std::int32_t score(std::size_t left, std::size_t right) {
     return distance<simd>(left_[left], right_[right]);
   }
+
+#if defined(__x86_64__)
+  FLOWKIT_AVX512 void score_lanes(const std::uint32_t* left, const std::uint32_t* right,
+                                  std::int32_t* out) {
+    LanePairs pairs;
+    for (std::size_t lane = 0; lane < LanePairs::count; ++lane) {
+      const Text& from = left_[left[lane]];
+      const Text& with = right_[right[lane]];
+      // As in `distance`, the longer one has the masks.
+      const bool is_left_longer = from.size >= with.size;
+      pairs.set(lane, is_left_longer ? from : with, is_left_longer ? with : from);
+    }
+    pairs.fill();
+    levenshtein_lanes(pairs, out);
+    for (unsigned others = pairs.left_out(); others != 0; others &= others - 1) {
+      const auto lane = static_cast<std::size_t>(std::countr_zero(others));
+      out[lane] = distance<Simd::avx2>(left_[left[lane]], right_[right[lane]]);
+    }
+  }
+#endif
 
  protected:
   template <Simd simd>
@@ -68,6 +91,18 @@ class LevenshteinSimilarity : public Levenshtein {
     const std::int32_t longer = std::max(from.size, with.size);
     return longer == 0 ? 1.0 : 1.0 - static_cast<double>(distance<simd>(from, with)) / longer;
   }
+
+#if defined(__x86_64__)
+  FLOWKIT_AVX512 void score_lanes(const std::uint32_t* left, const std::uint32_t* right,
+                                  double* out) {
+    std::array<std::int32_t, LanePairs::count> edits;
+    Levenshtein::score_lanes(left, right, edits.data());
+    for (std::size_t lane = 0; lane < LanePairs::count; ++lane) {
+      const std::int32_t longer = std::max(left_[left[lane]].size, right_[right[lane]].size);
+      out[lane] = longer == 0 ? 1.0 : 1.0 - static_cast<double>(edits[lane]) / longer;
+    }
+  }
+#endif
 };
 
 }  // namespace

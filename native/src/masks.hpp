@@ -7,11 +7,10 @@
 #include <span>
 #include <vector>
 
+#include "intrinsics.hpp"
 #include "simd.hpp"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#elif defined(__SSE2__)
+#if !defined(__x86_64__) && defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 

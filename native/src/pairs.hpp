@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -70,7 +71,7 @@ class PairIndices {
 constexpr std::int64_t piece_pairs = 4096;
 constexpr std::size_t pairs_ahead = 16;  // that are brought closer while others are scored
 
-/// The indices of one side of a piece, and as many that are never scored.
+/// The indices of one side of a piece, and some that are never asked for: of rows that are there.
 using PieceIndices = std::array<std::uint32_t, piece_pairs + pairs_ahead>;
 
 /// Calls the scorer for each pair of a piece; see score_pairs.
@@ -99,6 +100,26 @@ FLOWKIT_AVX2 void score_piece_avx2(Scorer& scorer, const Rows& left, const Rows&
                                    std::size_t count, Out* out) {
   score_piece<Simd::avx2>(scorer, left, right, lefts, rights, count, out);
 }
+
+/// The same for a scorer that takes `pairs_ahead` pairs at once.
+template <typename Out, typename Scorer, typename Rows>
+FLOWKIT_AVX512 void score_piece_avx512(Scorer& scorer, const Rows& left, const Rows& right,
+                                       const PieceIndices& lefts, const PieceIndices& rights,
+                                       std::size_t count, Out* out) {
+  for (std::size_t at = 0; at < count; at += pairs_ahead) {
+    for (std::size_t next = at + pairs_ahead; next < at + 2 * pairs_ahead; ++next) {
+      left.prefetch(lefts[next]);
+      right.prefetch(rights[next]);
+    }
+    if (count - at >= pairs_ahead) {
+      scorer.score_lanes(&lefts[at], &rights[at], out + at);
+    } else {
+      std::array<Out, pairs_ahead> last;
+      scorer.score_lanes(&lefts[at], &rights[at], last.data());
+      std::copy_n(last.data(), count - at, out + at);
+    }
+  }
+}
 #endif
 
 template <typename Out, typename Scorer, typename Rows>
@@ -106,6 +127,12 @@ void score_piece_by(Simd simd, Scorer& scorer, const Rows& left, const Rows& rig
                     const PieceIndices& lefts, const PieceIndices& rights, std::size_t count,
                     Out* out) {
 #if defined(__x86_64__)
+  constexpr bool takes_lanes = requires { scorer.score_lanes(lefts.data(), rights.data(), out); };
+  if constexpr (takes_lanes) {
+    if (simd == Simd::avx512) {
+      return score_piece_avx512(scorer, left, right, lefts, rights, count, out);
+    }
+  }
   if (simd >= Simd::avx2) {
     return score_piece_avx2(scorer, left, right, lefts, rights, count, out);
   }
@@ -116,8 +143,10 @@ void score_piece_by(Simd simd, Scorer& scorer, const Rows& left, const Rows& rig
 }
 
 /// Fills an array with `scorer.score<simd>(left row, right row)` for each pair of rows that are not
-/// null. A scorer is of one thread's own, and made of `left`, `right` and `arguments`. A `Rows` has
-/// `size()`, `has_nulls()`, `is_null(row)` and `prefetch(row)`.
+/// null. If it has `score_lanes(left rows, right rows, out)`, it takes `pairs_ahead` pairs at once
+/// where there is AVX-512, null or not. A scorer is of one thread's own, and made of `left`,
+/// `right` and `arguments`. A `Rows` has `size()`, `has_nulls()`, `is_null(row)` and
+/// `prefetch(row)`.
 template <typename Out, typename Scorer, typename Rows, typename... Arguments>
 Status score_pairs(const Pairs& pairs, const Rows& left, const Rows& right, const char* format,
                    int threads, Array& out, const Arguments&... arguments) {

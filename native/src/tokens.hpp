@@ -18,6 +18,9 @@ class Vocabulary {
   /// Borrows the bytes of a token that is new.
   std::uint32_t number(std::string_view token);
 
+  /// How many different tokens there were.
+  [[nodiscard]] std::uint32_t size() const noexcept { return count_; }
+
  private:
   struct Slot {
     std::string_view token;

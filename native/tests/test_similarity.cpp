@@ -119,6 +119,9 @@ void pairs_are_scored() {
   CHECK(numbers<std::int32_t>(out) == (std::vector<std::int32_t>{3, 0}));
   CHECK(flowkit::jaro_winkler(pairs, 2, out).ok());
   CHECK(numbers<double>(out)[1] == 1.0);
+  CHECK(flowkit::ngram_cosine(pairs, 2, 1, out).ok());
+  CHECK(numbers<double>(out)[1] == 1.0);
+  CHECK(!flowkit::ngram_cosine(pairs, 0, 1, out).ok());
   CHECK(!flowkit::jaro({words.chunks(), {}, left.chunks(), right.chunks()}, 1, out).ok());
 }
 

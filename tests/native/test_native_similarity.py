@@ -1,8 +1,10 @@
-"""The core's similarities of pairs against rapidfuzz, and tokens against `str.split`."""
+"""The core's similarities of pairs against rapidfuzz, or against plain Python where it has none."""
 
 from __future__ import annotations
 
+import math
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -33,6 +35,21 @@ def jaccard(left: str, right: str) -> float:
     return len(one & other) / len(one | other) if one | other else 1.0
 
 
+def ngrams(text: str, n: int) -> Counter[str]:
+    """Count; a string that is too short is its own only one."""
+    size = min(n, len(text))
+    return Counter(text[at : at + size] for at in range(len(text) - size + 1) if size)
+
+
+def cosine(left: str, right: str, n: int = 3) -> float:
+    one, other = ngrams(left, n), ngrams(right, n)
+    if not one or not other:
+        return 1.0 if one == other else 0.0
+    product = sum(count * other[gram] for gram, count in one.items())
+    squares = [sum(count**2 for count in counts.values()) for counts in (one, other)]
+    return product / math.sqrt(squares[0] * squares[1])
+
+
 KERNELS: dict[str, tuple[Kernel, Callable[[str, str], float]]] = {
     "jaro": (native.jaro, Jaro.similarity),
     "jaro_winkler": (native.jaro_winkler, JaroWinkler.similarity),
@@ -41,6 +58,7 @@ KERNELS: dict[str, tuple[Kernel, Callable[[str, str], float]]] = {
     "damerau": (native.damerau_levenshtein, DamerauLevenshtein.distance),
     "damerau, normalised": (similarity_of_damerau, DamerauLevenshtein.normalized_similarity),
     "token_set_jaccard": (native.token_set_jaccard, jaccard),
+    "ngram_cosine": (native.ngram_cosine, cosine),
 }
 TYPES = {
     "jaro": pa.float64(),
@@ -50,6 +68,7 @@ TYPES = {
     "damerau": pa.int32(),
     "damerau, normalised": pa.float64(),
     "token_set_jaccard": pa.float64(),
+    "ngram_cosine": pa.float64(),
 }
 
 # Few letters, so that strings have much in common; lengths about those of registers and words.
@@ -162,6 +181,21 @@ def test_columns_and_indices_of_any_layout_are_taken(
     for score, at, other in zip(found.to_pylist(), left_rows, right_rows, strict=True):
         text = left[at]
         assert score == (None if text is None else pytest.approx(oracle(text, right[other])))
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 64])
+@given(drawn=st.lists(pairs, min_size=1, max_size=12))
+@settings(max_examples=100)
+def test_ngrams_may_be_of_any_size(n: int, drawn: list[tuple[str, str]]) -> None:
+    left, right = zip(*drawn, strict=True)
+    found = scored(lambda *columns, threads: native.ngram_cosine(*columns, n=n), left, right)
+    assert found.to_pylist() == pytest.approx([cosine(*pair, n) for pair in drawn], abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [0, -1, 65])
+def test_ngrams_of_no_size_are_refused(n: int) -> None:
+    with pytest.raises(UsageError):
+        native.ngram_cosine(TEXTS, TEXTS, ROWS, ROWS, n=n)
 
 
 def test_every_white_space_of_python_parts_tokens() -> None:

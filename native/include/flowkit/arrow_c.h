@@ -1,8 +1,9 @@
 /* The structs of the Arrow C data and stream interfaces, version 1.x, as published: whoever speaks
  * them can use this library, whatever version of Arrow it has, or none.
  *
- * Source: https://arrow.apache.org/docs/format/CDataInterface.html, CStreamInterface.html. The guards
- * are those of the specification, so that other copies of the structs may be included as well. */
+ * Source: https://arrow.apache.org/docs/format/CDataInterface.html, CStreamInterface.html. The
+ * guards are those of the specification, so that other copies of the structs may be included as
+ * well. */
 
 #ifndef FLOWKIT_ARROW_C_H
 #define FLOWKIT_ARROW_C_H

@@ -47,4 +47,9 @@ Status damerau_levenshtein(const Pairs& pairs, Distance distance, int threads, A
 /// both have, divided by how many any has; float64 in [0, 1]. Two empty sets are alike.
 Status token_set_jaccard(const Pairs& pairs, int threads, Array& out) noexcept;
 
+/// The cosine of the angle between vectors that say how often each n-gram (`n` code points, 1 to
+/// 64) is in a string: float64 in [0, 1]. A string that is shorter than n and not empty is its own
+/// only n-gram. Two empty strings are alike.
+Status ngram_cosine(const Pairs& pairs, std::int32_t n, int threads, Array& out) noexcept;
+
 }  // namespace flowkit

@@ -1,0 +1,11 @@
+# Fails if LIBRARY, or what it loads, needs more than the runtimes of C and C++.
+execute_process(COMMAND ldd ${LIBRARY} OUTPUT_VARIABLE listing COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[^\n]+" lines "${listing}")
+if(NOT lines)
+  message(FATAL_ERROR "ldd lists nothing")
+endif()
+foreach(line IN LISTS lines)
+  if(NOT line MATCHES "(linux-vdso|ld-linux[a-z0-9-]*|libstdc[+][+]|libgcc_s|libc|libm|libpthread)[.]so")
+    message(FATAL_ERROR "needs more than the runtimes of C and C++: ${line}")
+  endif()
+endforeach()
