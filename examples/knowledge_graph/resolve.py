@@ -25,7 +25,9 @@ class Resolve(FlowSpec):
     """Blocks, matches in shards, commits once, clusters, and is scored by the gold standard."""
 
     kind: Literal["persons", "titles"] = Parameter(default="persons", help="what to resolve")
-    ignore: list[str] = Parameter(default=[], help="columns to do without, such as soc_sec_id")
+    ignore: list[str] = Parameter(
+        default=[], separator=",", help="columns to do without, such as soc_sec_id"
+    )
     threshold: float = Parameter(default=0.95, help="how likely two must be the same to be so")
     shards: int = Parameter(default=8, help="tasks that match")
 
