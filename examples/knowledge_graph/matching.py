@@ -147,7 +147,7 @@ def connect(records: pyarrow.Table, matches: pyarrow.Table) -> pyarrow.Table:
     for a, b in zip(matches["a"].to_pylist(), matches["b"].to_pylist(), strict=True):
         graph.add_edge(("a", a), ("b", b))
     rows = [
-        {"entity": min(members)[1], "source": source, "id": name}
+        {"entity": ":".join(min(members)), "source": source, "id": name}
         for members in networkx.connected_components(graph)
         for source, name in sorted(members)
     ]
