@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow
-from accounting import account
+from accounting import account, spent, sum_up
 from names import TOWN_ROWS, make_lists
 
 from flowkit import FlowSpec, Parameter, Table, current, native, resources, step
@@ -33,11 +33,12 @@ class Scale(FlowSpec):
         began = time.perf_counter()
         towns = max(1, self.pairs // TOWN_ROWS**2)
         self.left, self.right = make_lists(towns, seed=self.seed)
-        self.work_s = time.perf_counter() - began
+        work_s = time.perf_counter() - began
 
         Table.create("kg.alike", ALIKE, exist_ok=True)
         cuts = np.linspace(0, towns, min(self.shards, towns) + 1, dtype=int) * TOWN_ROWS
         self.slices = [(int(first), int(end)) for first, end in pairwise(cuts)]
+        self.steps = [spent("start", work_s)]
         self.next(self.match, foreach="slices")
 
     @resources(cpu=1)
@@ -45,7 +46,7 @@ class Scale(FlowSpec):
     def match(self):
         """Match some towns. A batch of a million pairs is made, scored and forgotten at a time."""
         first, end = self.input
-        self.work_s, self.seen = 0.0, 0
+        work_s, self.seen = 0.0, 0
         left, right = (one.slice(first, end - first) for one in (self.left, self.right))
         with Table("kg.alike").writer() as writer:
             began = time.perf_counter()
@@ -54,30 +55,32 @@ class Scale(FlowSpec):
                 kept = np.flatnonzero(scores.to_numpy() >= self.threshold)
                 columns = [first + pyarrow.array(one).to_numpy()[kept].astype(int) for one in rows]
                 self.seen += len(scores)
-                self.work_s += time.perf_counter() - began
+                work_s += time.perf_counter() - began
                 writer.write(pyarrow.table([*columns, scores.take(kept)], schema=ALIKE))
                 began = time.perf_counter()
         self.part = writer.result
+        self.spent = spent("match", work_s)
         self.next(self.commit)
 
     @step
     def commit(self, inputs):
         """Show the pairs of all tasks at once, in place of what was there."""
+        matched = sum_up([one.spent for one in inputs])
         table = Table("kg.alike")
         table.commit([one.part for one in inputs], mode="replace")
-        self.work_s, self.seen = 0.0, sum(one.seen for one in inputs)
         self.kept = table.scan().count()
+        self.seen = sum(one.seen for one in inputs)
+        self.steps = [*inputs[0].steps, matched, spent("commit", 0)]
         self.next(self.end)
 
     @step
     def end(self):
         """Say how fast it was, and how much of the time was not spent on making and matching."""
-        run = current.run
-        match = run["match"]
-        seconds = (match.finished_at - match.created_at).total_seconds()
+        start, match, _ = self.steps
+        seconds = match.at - start.at
         print(f"{self.seen:,} pairs in {seconds:.1f} s: {self.seen / seconds:,.0f} a second")
         print(f"{self.kept:,} are alike")
-        print(*account(run, ["start", "match", "commit"]), sep="\n")
+        print(*account(current.run.created_at.timestamp(), self.steps), sep="\n")
 
 
 if __name__ == "__main__":
