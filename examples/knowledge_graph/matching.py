@@ -24,7 +24,6 @@ SIMILARITIES: dict[str, Callable[..., native.Array]] = {
     "token_set_jaccard": native.token_set_jaccard,
 }
 
-
 SCORED = pyarrow.schema(
     {
         "a": pyarrow.string(),
@@ -91,8 +90,8 @@ def estimate_weights(recipe: Recipe, levels: np.ndarray, *, rounds: int = 50) ->
     """Estimate by EM how often each level is seen among matches, and how often among others."""
     patterns, counts = np.unique(levels, axis=0, return_counts=True)
     sizes = [len(one.thresholds) + 2 for one in recipe.comparisons]
-    # A start that says no more than that matches agree: higher levels are twice as likely.
-    bits = [np.arange(size) - size / 2 for size in sizes]
+    # A start that says no more than that matches agree: each level up doubles the odds.
+    bits = [np.append(0, np.arange(1, size) - size / 2) for size in sizes]
     weights = Weights(tuple(bits), np.log2(0.1 / 0.9))
     for _ in range(rounds):
         matches = counts * probabilities(score(patterns, weights))
