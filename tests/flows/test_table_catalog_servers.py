@@ -1,4 +1,7 @@
-"""Tables of a real REST catalog, with their files on a real S3 server."""
+"""Tables of a real REST catalog, and of Glue, with their files on a real S3 server.
+
+No machine of ours has an AWS account: moto's server stands in for Glue, with its protocol.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ import pytest
 
 from flowkit import DataFrame, Table
 from flowkit.table import CatalogError, DataFileUnwritten
-from flowkit.testing import CatalogServer, open_catalog_server
+from flowkit.testing import CatalogServer, open_catalog_server, open_s3_server
+from flowkit.testing.servers import ask, find_program, free_ports, stop, wait_until
 
 FLOW = """
 from flowkit import DataFrame, FlowSpec, Table, step
@@ -79,7 +83,55 @@ def flowkit(*words: str) -> str:
     return done.stdout
 
 
+@pytest.fixture
+def glue(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Settings that name a Glue catalog instead."""
+    [port] = free_ports(1)
+    program = find_program("moto_server", package="moto[server]")
+    uri = f"http://127.0.0.1:{port}"
+    log = project / "moto.log"
+    with log.open("wb") as output, open_s3_server("warehouse") as store:
+        process = subprocess.Popen(
+            [program, "-H", "127.0.0.1", "-p", str(port)], stdout=output, stderr=output
+        )
+        for name, value in store.environment.items():
+            monkeypatch.setenv(name, value)
+        access = {
+            "access-key-id": store.environment["AWS_ACCESS_KEY_ID"],
+            "secret-access-key": store.environment["AWS_SECRET_ACCESS_KEY"],
+            "region": "us-east-1",
+        }
+        configure(
+            project,
+            {
+                "type": "glue",
+                "warehouse": "s3://warehouse/lake",
+                "glue.endpoint": uri,
+                "s3.endpoint": store.endpoint,
+                **{
+                    f"{service}.{name}": access[name]
+                    for service in ("glue", "s3")
+                    for name in access
+                },
+            },
+        )
+        try:
+            wait_until(lambda: ask(uri, "GET", "/moto-api/") == 200, process, log, name="Glue")
+            yield
+        finally:
+            stop(process)
+
+
 def test_everything_that_a_table_does_it_does_on_a_rest_catalog() -> None:
+    do_everything()
+
+
+@pytest.mark.usefixtures("glue")
+def test_everything_that_a_table_does_it_does_on_glue() -> None:
+    do_everything()
+
+
+def do_everything() -> None:
     table = Table.create("shop.orders", DataFrame({"id": [1], "kind": ["a"]}), partition=["kind"])
     assert (table.catalog, Table.names()) == ("lake", ["shop.orders"])
     assert table.metadata_location.startswith("s3://warehouse/")
