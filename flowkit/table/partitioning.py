@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 
+from flowkit import native
 from flowkit.table.transforms import transform_column
 
 Key = tuple[object, ...]
@@ -95,23 +96,18 @@ def number_rows(columns: Sequence[pa.Array]) -> tuple[NDArray[np.int64], NDArray
 
 def partition_order(
     codes: NDArray[np.int64], count: int
-) -> tuple[NDArray[np.int64] | None, NDArray[np.int64]]:
+) -> tuple[NDArray[np.int32] | None, NDArray[np.int64]]:
     """Return the stable permutation that sorts codes 0 to `count` - 1, and where each one starts.
 
     Returns:
-        (rows,) int64, or None if the codes are sorted; and (count + 1,) int64 bounds.
+        (rows,) int32, or None if the codes are sorted; and (count + 1,) int64 bounds.
     """
-    bounds = np.zeros(count + 1, dtype=np.int64)
-    np.cumsum(np.bincount(codes, minlength=count), out=bounds[1:])
     if not np.any(codes[1:] < codes[:-1]):
+        bounds = np.zeros(count + 1, dtype=np.int64)
+        np.cumsum(np.bincount(codes, minlength=count), out=bounds[1:])
         return None, bounds
-    # NumPy sorts 16-bit integers by radix: two passes of that beat its sort of wider ones.
-    order = np.argsort((codes & 0xFFFF).astype(np.uint16), kind="stable")
-    if count > 1 << 16:
-        high = (codes >> 16)[order]
-        kind = np.uint16 if count <= 1 << 32 else np.uint64
-        order = order[np.argsort(high.astype(kind), kind="stable")]
-    return order, bounds
+    order, offsets = native.partition_permutation(pa.array(codes), count)
+    return np.asarray(pa.array(order)), np.asarray(pa.array(offsets))
 
 
 def _without_gaps(codes: NDArray[np.int64], limit: int) -> tuple[NDArray[np.int64], int]:

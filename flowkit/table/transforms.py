@@ -1,12 +1,13 @@
 """Iceberg's partition transforms over whole Arrow columns, equal to pyiceberg's, value for value.
 
 Results are Iceberg's internal values: days for dates, microseconds for times and timestamps,
-bytes for UUIDs. Where a rule is only known value by value (hashes of text, decimals), it is
-pyiceberg's own function, called once for each distinct value.
+bytes for UUIDs. The native core does the work; only decimals are truncated by pyiceberg's own
+function, once for each distinct value, since the result may need a digit more than its type has.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -26,22 +27,21 @@ from pyiceberg.transforms import (
 )
 from pyiceberg.types import (
     BinaryType,
-    DateType,
     DecimalType,
     IcebergType,
     IntegerType,
     LongType,
     StringType,
-    TimestampNanoType,
-    TimestampType,
-    TimestamptzNanoType,
-    TimestamptzType,
-    TimeType,
 )
 
-_HASHED_AS_LONG: Final = (IntegerType, LongType, DateType, TimeType, TimestampType, TimestamptzType)
-_NANOS: Final = (TimestampNanoType, TimestamptzNanoType)
-_PER_UNIT: Final = {YearTransform: "Y", MonthTransform: "M", DayTransform: "D", HourTransform: "h"}
+from flowkit import native
+
+_UNITS: Final[Mapping[type, Callable[[pa.Array], native.Array]]] = {
+    YearTransform: native.year,
+    MonthTransform: native.month,
+    DayTransform: native.day,
+    HourTransform: native.hour,
+}
 
 
 def transform_column(
@@ -56,25 +56,16 @@ def transform_column(
         return pa.nulls(len(column))
     if not transform.can_transform(source):
         raise ValueError(f"transform `{transform}` is not defined for `{source}`")
-    column = to_physical(column)
     if isinstance(transform, IdentityTransform):
-        return column
+        return to_physical(column)
     if isinstance(transform, BucketTransform):
-        if isinstance(source, (*_HASHED_AS_LONG, *_NANOS)):
-            values, nulls = _integers(column)
-            # Nanoseconds fall into the bucket of their microsecond.
-            values = values // 1000 if isinstance(source, _NANOS) else values
-            return pa.array(bucket_longs(values, transform.num_buckets), mask=nulls)
-        return _per_distinct_value(column, source, transform, kind=pa.int32())
+        return pa.array(native.bucket(_bare(column), transform.num_buckets))
     if isinstance(transform, TruncateTransform):
         return _truncate(column, source, transform)
-    unit = _PER_UNIT.get(type(transform))
+    unit = _UNITS.get(type(transform))
     if unit is None:
         raise ValueError(f"transform `{transform}` is not known")
-    values, nulls = _integers(column)
-    ticks = "D" if isinstance(source, DateType) else "ns" if isinstance(source, _NANOS) else "us"
-    units = values.astype(f"datetime64[{ticks}]").astype(f"datetime64[{unit}]")
-    return pa.array(units.astype(np.int64).astype(np.int32), mask=nulls)
+    return to_physical(pa.array(unit(column)))
 
 
 def to_physical(column: pa.Array) -> pa.Array:
@@ -89,36 +80,9 @@ def to_physical(column: pa.Array) -> pa.Array:
     return column
 
 
-def bucket_longs(values: NDArray[np.int64], buckets: int) -> NDArray[np.int32]:
-    """Return the buckets of integers: 32-bit Murmur3 of their 8 bytes, modulo `buckets`.
-
-    Args:
-        values: (rows,) int64.
-        buckets: the number of buckets.
-
-    Returns:
-        (rows,) int32.
-
-    Source:
-        Iceberg table spec, appendix B.
-    """
-    words = np.ascontiguousarray(values, dtype="<i8").view("<u4").reshape(-1, 2)
-    state = np.zeros(len(values), dtype=np.uint32)
-    for at in (0, 1):
-        word = words[:, at] * np.uint32(0xCC9E2D51)
-        word = (word << np.uint32(15)) | (word >> np.uint32(17))
-        word *= np.uint32(0x1B873593)
-        state ^= word
-        state = (state << np.uint32(13)) | (state >> np.uint32(19))
-        state *= np.uint32(5)
-        state += np.uint32(0xE6546B64)
-    state ^= np.uint32(8)
-    state ^= state >> np.uint32(16)
-    state *= np.uint32(0x85EBCA6B)
-    state ^= state >> np.uint32(13)
-    state *= np.uint32(0xC2B2AE35)
-    state ^= state >> np.uint32(16)
-    return ((state & np.uint32(0x7FFFFFFF)) % np.uint32(buckets)).astype(np.int32)
+def _bare(column: pa.Array) -> pa.Array:
+    """Return what an extension type such as a UUID stores."""
+    return column.storage if isinstance(column.type, pa.BaseExtensionType) else column
 
 
 def _truncate(column: pa.Array, source: IcebergType, transform: TruncateTransform[Any]) -> pa.Array:
@@ -130,9 +94,7 @@ def _truncate(column: pa.Array, source: IcebergType, transform: TruncateTransfor
         return pc.utf8_slice_codeunits(column, 0, width)
     if isinstance(source, BinaryType):
         return pc.binary_slice(column, 0, width)
-    # A truncated decimal may need one digit more than its column has.
-    wide = isinstance(source, DecimalType) and pa.decimal256(76, source.scale)
-    return _per_distinct_value(column, source, transform, kind=wide or column.type)
+    return _truncate_decimals(column, source, transform)
 
 
 def _integers(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
@@ -143,10 +105,13 @@ def _integers(column: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_] | 
     return filled, np.asarray(column.is_null())
 
 
-def _per_distinct_value(
-    column: pa.Array, source: IcebergType, transform: Transform[Any, Any], *, kind: pa.DataType
+def _truncate_decimals(
+    column: pa.Array, source: IcebergType, transform: TruncateTransform[Any]
 ) -> pa.Array:
+    assert isinstance(source, DecimalType)
     encoded = column.dictionary_encode()
     apply = transform.transform(source)
+    # A result may need one digit more than its column has.
+    kind = pa.decimal256(76, source.scale)
     results = pa.array([apply(value) for value in encoded.dictionary.to_pylist()], kind)
     return results.take(encoded.indices)
