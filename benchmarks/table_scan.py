@@ -112,19 +112,6 @@ def selection(kind: str, rows: int) -> tuple[str | None, tuple[str, ...] | None]
     return None, None
 
 
-def read_flowkit(table: Any, where: str | None, columns: tuple[str, ...] | None) -> Any:
-    """Read with flowkit, from pyiceberg's table object."""
-    from pyiceberg.expressions import AlwaysTrue
-    from pyiceberg.expressions.parser import parse
-
-    from flowkit.table.scan import Scan
-    from flowkit.table.snapshots import find_version
-
-    version = find_version(table.metadata, table="n.t")
-    condition = AlwaysTrue() if where is None else parse(where)
-    return Scan(table, version, condition, name="n.t", catalog="c", columns=columns)
-
-
 def readers(table: Any, kind: str, rows: int) -> dict[str, Callable[[], Any]]:
     """Return what each reader does."""
     where, columns = selection(kind, rows)
@@ -137,7 +124,9 @@ def readers(table: Any, kind: str, rows: int) -> dict[str, Callable[[], Any]]:
         return len(found.to_arrow())
 
     def by_flowkit() -> Any:
-        scan = read_flowkit(table, where, columns)
+        from flowkit import Table
+
+        scan = Table("n.t", catalog=table.catalog).scan(where=where, columns=columns)
         if kind == "stream":
             return sum(len(batch) for batch in scan.batches(memory=STREAM_BYTES))
         return len(scan.to_arrow())
