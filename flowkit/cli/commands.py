@@ -110,7 +110,7 @@ class Menu(click.Group):
                 continue
             name = full.removeprefix(self._prefix)
             family = name.split(" ")[0]
-            if family in FAMILIES:
+            if not self._prefix and family in FAMILIES:
                 found[family] = FAMILIES[family]
             else:
                 found[name] = entry.summary

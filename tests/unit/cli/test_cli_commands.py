@@ -70,6 +70,15 @@ def test_help_shows_every_command_and_no_more(call: Call) -> None:
     assert call().out == said.out
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_help_of_a_family_says_what_each_of_its_commands_does(call: Call, family: str) -> None:
+    said = call(family, "--help").out
+    for name, entry in COMMANDS.items():
+        if name.startswith(f"{family} "):
+            assert f"{name.removeprefix(f'{family} ')} " in said
+            assert entry.summary in " ".join(said.split())
+
+
 @pytest.mark.parametrize("words", ["--help", "list --help", "--version", "nonsense", "run --help"])
 def test_help_and_mistakes_load_no_heavy_library(words: str) -> None:
     script = (
