@@ -62,9 +62,12 @@ class Scope:
         member = self._members.get(name)
         return member.value if member is not None and name.startswith("_") else Ellipsis
 
-    def is_own(self, file: str | None) -> bool:
-        """Say whether a file belongs to the flow's project, and is not installed."""
+    def is_own(self, module: str | None, file: str | None) -> bool:
+        """Say whether code belongs to the flow's project: it is not installed, nor flowkit's."""
         if file is None or self._folder is None:
+            return False
+        # A flow may lie beside a checkout of flowkit.
+        if module is not None and module.partition(".")[0] == "flowkit":
             return False
         path = PurePath(file)
         return self._folder in path.parents and not _INSTALLED.intersection(path.parts)
@@ -81,10 +84,6 @@ class Scope:
         """Say whether this is the flow itself: its steps count one by one."""
         return isinstance(value, type) and value in self._class.__mro__
 
-    def is_ours(self, module: str | None) -> bool:
-        """Say whether a module is flowkit's, as when a flow lies beside its checkout."""
-        return module is not None and module.partition(".")[0] == "flowkit"
-
 
 class _Walk:
     """What one step reaches."""
@@ -100,8 +99,10 @@ class _Walk:
         for name, attributes in _loaded(source).items():
             value = known.get(name, Ellipsis)
             if isinstance(value, ModuleType) and attributes is not None:
-                for attribute in sorted(attributes):
-                    self._take(attribute, getattr(value, attribute, Ellipsis), value)
+                # Not by `getattr`: a module that loads its names when they are asked for would.
+                if self._scope.is_own(value.__name__, vars(value).get("__file__")):
+                    for attribute in sorted(attributes):
+                        self._take(attribute, vars(value).get(attribute, Ellipsis), value)
             else:
                 self._take(name, value, function)
         if method:
@@ -133,7 +134,8 @@ class _Walk:
             self._take_constant(name, value, owner)
 
     def _take_function(self, key: str, function: FunctionType, *, method: bool = False) -> None:
-        if key in self.found or not self._is_own(function.__module__, function):
+        file = function.__code__.co_filename
+        if key in self.found or not self._scope.is_own(function.__module__, file):
             return
         source = self._sources.function(function)
         if source is None:
@@ -145,7 +147,7 @@ class _Walk:
         key = self._scope.name_of(value)
         if key in self.found or self._scope.is_flow(value):
             return
-        if self._scope.is_ours(value.__module__) or not self._scope.is_own(module_file(value)):
+        if not self._scope.is_own(value.__module__, module_file(value)):
             return
         self.found[key] = self._sources.digest_of_class(value)
         for base in value.__bases__:
@@ -158,8 +160,8 @@ class _Walk:
 
     def _take_module(self, module: ModuleType) -> None:
         key = module.__name__
-        file = getattr(module, "__file__", None)
-        if key in self.found or self._scope.is_ours(key) or not self._scope.is_own(file):
+        file = vars(module).get("__file__")
+        if key in self.found or not self._scope.is_own(key, file):
             return
         self.found[key] = self._sources.digest_of_module(module)
         for value in vars(module).values():
@@ -176,16 +178,13 @@ class _Walk:
         module = owner.__name__ if is_module else owner.__module__
         file = getattr(owner, "__file__", None) if is_module else owner.__code__.co_filename
         key = f"{self._scope.label(module)}:{name}"
-        if key in self.found or self._scope.is_ours(module) or not self._scope.is_own(file):
+        if key in self.found or not self._scope.is_own(module, file):
             return
         written = self._sources.digest_of_constant(owner, name)
         if written is not None:
             self.found[key] = written
         elif isinstance(value, _PLAIN):
             self.found[key] = repr(value)
-
-    def _is_own(self, module: str | None, function: FunctionType) -> bool:
-        return not self._scope.is_ours(module) and self._scope.is_own(function.__code__.co_filename)
 
 
 def _functions(value: object) -> Iterator[FunctionType]:
@@ -201,7 +200,9 @@ def _functions(value: object) -> Iterator[FunctionType]:
     for one in parts:
         if isinstance(one, FunctionType):
             yield one
-        inner = unwrap(one) if callable(one) and hasattr(one, "__wrapped__") else None
+        # Only what really has it: some objects have any attribute that they are asked for.
+        is_wrapped = "__wrapped__" in getattr(one, "__dict__", ())
+        inner = unwrap(one) if callable(one) and is_wrapped else None
         if isinstance(inner, FunctionType):
             yield inner
 

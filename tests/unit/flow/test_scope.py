@@ -189,3 +189,21 @@ def test_a_method_that_reads_a_constant_makes_its_step_read_it(
             def end(self): ...
     """)
     assert [node.constants for node in describe_flow(module.F).nodes] == [("rate",), ()]
+
+
+def test_modules_that_load_their_names_late_are_left_alone(
+    project: Path, flow_module: Callable[..., ModuleType]
+) -> None:
+    (project / "late.py").write_text("def __getattr__(name): raise RuntimeError(name)\n")
+    module = flow_module("""
+        import late
+
+        class F(FlowSpec):
+            @step
+            def start(self):
+                late.load()
+                self.next(self.end)
+            @step
+            def end(self): ...
+    """)
+    assert set(codes(module)) == {"start", "end"}
