@@ -59,14 +59,25 @@ if TYPE_CHECKING:
         Parameter,
         ParameterContext,
         UnhandledInMergeArtifactsException,
+        batch,
         catch,
         concurrency,
+        conda,
+        conda_base,
         current,
         environment,
+        exit_hook,
+        kubernetes,
+        project,
+        pypi,
+        pypi_base,
         resources,
         retry,
+        schedule,
         step,
         timeout,
+        trigger,
+        trigger_on_finish,
     )
     from flowkit.s3 import (
         S3,
@@ -148,17 +159,28 @@ __all__ = [
     "UnhandledInMergeArtifactsException",
     "UsageError",
     "VersionMoved",
+    "batch",
     "catch",
     "concurrency",
+    "conda",
+    "conda_base",
     "current",
     "default_namespace",
     "environment",
+    "exit_hook",
     "get_namespace",
+    "kubernetes",
     "namespace",
+    "project",
+    "pypi",
+    "pypi_base",
     "resources",
     "retry",
+    "schedule",
     "step",
     "timeout",
+    "trigger",
+    "trigger_on_finish",
 ]
 
 _ROOMS = {
@@ -175,8 +197,9 @@ _ROOMS = {
     "flowkit.flow": (
         "CaughtFailure FlowSpec IncludeFile JSONType MergeFailed "
         "MissingInMergeArtifactsException Parameter ParameterContext "
-        "UnhandledInMergeArtifactsException catch concurrency current environment "
-        "resources retry step timeout"
+        "UnhandledInMergeArtifactsException batch catch concurrency conda conda_base current "
+        "environment exit_hook kubernetes project pypi pypi_base resources retry schedule step "
+        "timeout trigger trigger_on_finish"
     ),
     "flowkit.s3": (
         "MetaflowS3AccessDenied MetaflowS3Exception MetaflowS3InvalidRange MetaflowS3NotFound "

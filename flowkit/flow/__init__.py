@@ -9,18 +9,31 @@ works with while it runs.
 from flowkit.flow.caught import CaughtFailure
 from flowkit.flow.current_task import Current, CurrentTask, current
 from flowkit.flow.decorators import (
-    StepMark,
-    apply_with,
+    batch,
     catch,
     concurrency,
+    conda,
     environment,
+    kubernetes,
+    pypi,
     resources,
     retry,
     step,
     timeout,
 )
+from flowkit.flow.flow_decorators import (
+    conda_base,
+    exit_functions,
+    exit_hook,
+    project,
+    pypi_base,
+    schedule,
+    trigger,
+    trigger_on_finish,
+)
 from flowkit.flow.include_file import IncludeFile
 from flowkit.flow.inputs import Inputs
+from flowkit.flow.marks import MarkFault, StepMark
 from flowkit.flow.merge import (
     MergeFailed,
     MissingInMergeArtifactsException,
@@ -36,6 +49,7 @@ from flowkit.flow.parameters import (
 from flowkit.flow.reading import choose_flow, describe_flow, find_flows
 from flowkit.flow.spec import FlowSpec, assigned, importing, open_flow
 from flowkit.flow.task_state import TaskState, Transition
+from flowkit.flow.with_specs import apply_with
 
 __all__ = [
     "CaughtFailure",
@@ -45,6 +59,7 @@ __all__ = [
     "IncludeFile",
     "Inputs",
     "JSONType",
+    "MarkFault",
     "MergeFailed",
     "MissingInMergeArtifactsException",
     "Parameter",
@@ -55,19 +70,31 @@ __all__ = [
     "UnhandledInMergeArtifactsException",
     "apply_with",
     "assigned",
+    "batch",
     "bind_parameters",
     "catch",
     "choose_flow",
     "concurrency",
+    "conda",
+    "conda_base",
     "constants_of",
     "current",
     "describe_flow",
     "environment",
+    "exit_functions",
+    "exit_hook",
     "find_flows",
     "importing",
+    "kubernetes",
     "open_flow",
+    "project",
+    "pypi",
+    "pypi_base",
     "resources",
     "retry",
+    "schedule",
     "step",
     "timeout",
+    "trigger",
+    "trigger_on_finish",
 ]

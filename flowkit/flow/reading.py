@@ -11,8 +11,9 @@ from typing import Any
 
 from flowkit.errors import UsageError
 from flowkit.flow.attributes import assignments
-from flowkit.flow.decorators import StepMark, step_mark, unmarked
+from flowkit.flow.flow_decorators import settled_flow
 from flowkit.flow.handing_over import HandOver, HandOverReader
+from flowkit.flow.marks import StepMark, step_mark, unmarked
 from flowkit.flow.members import Member, is_constant, members_of
 from flowkit.flow.parameter_field import ParameterField, folded
 from flowkit.flow.scope import Scope
@@ -22,10 +23,12 @@ from flowkit.graph import (
     Fault,
     FlowDescription,
     FlowFaults,
+    FlowPolicies,
     Kind,
     Node,
     ParameterDescription,
     Place,
+    Policies,
     check,
     reserved_name,
 )
@@ -133,6 +136,7 @@ class _FlowReader:
             nodes=tuple(self._node(name, mark, end) for name, mark in self._marks.items()),
             parameters=parameters,
             constants=tuple(self._constants),
+            policies=self._flow_policies(),
             doc=inspect.cleandoc(self._class.__doc__ or ""),
         )
         place = self._sources.place_of_class(self._class)
@@ -222,14 +226,21 @@ class _FlowReader:
                 described.append(parameter.describe(attribute))
         return tuple(described)
 
+    def _flow_policies(self) -> FlowPolicies:
+        policies, faults = settled_flow(self._class)
+        place = self._sources.place_of_class(self._class)
+        for one in faults:
+            self._fault(one.rule, f"{one.message} (flow)", one.hint, place=place)
+        return policies
+
     def _node(self, name: str, mark: StepMark, end: str) -> Node:
         function = _function(self._members[name].value)
         source = self._source(name, function)
         place = self._place(name) or Place(self._file, 1)
-        self._check_mark(name, mark, source, place=place)
+        policies = self._settle(name, mark, source, place=place)
         if source is None:
             self._doubt(name)
-            return Node(name=name, kind=Kind.LINEAR, place=place, policies=mark.policies)
+            return Node(name=name, kind=Kind.LINEAR, place=place, policies=policies)
         hand_over = self._hand_over(name, source, place)
         assert function is not None
         code, names = self._scope.read(function, source)
@@ -243,7 +254,7 @@ class _FlowReader:
             foreach=hand_over.foreach if hand_over else None,
             condition=hand_over.condition if hand_over else None,
             cases=hand_over.cases if hand_over else (),
-            policies=mark.policies,
+            policies=policies,
             doc=ast.get_docstring(source) or "",
             code=code,
             constants=tuple(sorted(names & self._constants.keys())),
@@ -289,10 +300,12 @@ class _FlowReader:
             )
         return source
 
-    def _check_mark(
+    def _settle(
         self, name: str, mark: StepMark, source: FunctionSource | None, *, place: Place
-    ) -> None:
-        for fault in mark.faults:
+    ) -> Policies:
+        """Return the policies of a step, and note what is wrong with its decorators."""
+        policies, faults = mark.settled()
+        for fault in faults:
             line = _line_of_decorator(source, fault.decorator) or place.line
             self._fault(
                 fault.rule,
@@ -300,6 +313,7 @@ class _FlowReader:
                 fault.hint,
                 place=Place(place.file, line),
             )
+        return policies
 
     def _check_artifacts(self) -> None:
         """Find artifacts that would hide a step, or what FlowSpec needs itself."""

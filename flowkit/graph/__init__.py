@@ -1,9 +1,9 @@
 """What a flow is, as data, and what can be asked about its shape.
 
-`model`: nodes with their policies, and the description of a whole flow. `shape`: order, parents
-and open splits. `faults`: what can be wrong with a flow, and the error that lists it. `ways`: where
-steps lead in a flow that has faults. `checks`, `balance`: the rules. `draw`: a flow as text, DOT
-and JSON.
+`model`: nodes, and the description of a whole flow. `policies`: what decorators ask for. `shape`:
+order, parents and open splits. `faults`: what can be wrong with a flow, and the error that lists
+it. `ways`: where steps lead in a flow that has faults. `checks`, `balance`: the rules. `draw`: a
+flow as text, DOT and JSON.
 """
 
 from __future__ import annotations
@@ -18,36 +18,54 @@ if TYPE_CHECKING:
     from flowkit.graph.faults import RESERVED_NAMES, RULES, Fault, FlowFaults, reserved_name
     from flowkit.graph.model import (
         Case,
-        Catch,
         FlowDescription,
         Kind,
         Node,
         ParameterDescription,
         Place,
+    )
+    from flowkit.graph.policies import (
+        Backend,
+        Catch,
+        ExitHooks,
+        FlowPolicies,
         Policies,
+        Project,
         Resources,
         Retry,
+        Schedule,
         Timeout,
+        Trigger,
+        TriggerEvent,
+        TriggerFlow,
     )
     from flowkit.graph.shape import Graph
 
 __all__ = [
     "RESERVED_NAMES",
     "RULES",
+    "Backend",
     "Case",
     "Catch",
+    "ExitHooks",
     "Fault",
     "FlowDescription",
     "FlowFaults",
+    "FlowPolicies",
     "Graph",
     "Kind",
     "Node",
     "ParameterDescription",
     "Place",
     "Policies",
+    "Project",
     "Resources",
     "Retry",
+    "Schedule",
     "Timeout",
+    "Trigger",
+    "TriggerEvent",
+    "TriggerFlow",
     "check",
     "reserved_name",
     "to_dot",
@@ -61,9 +79,10 @@ __getattr__ = loads(
         "flowkit.graph.checks": "check",
         "flowkit.graph.draw": "to_dot to_json to_text",
         "flowkit.graph.faults": "RESERVED_NAMES RULES Fault FlowFaults reserved_name",
-        "flowkit.graph.model": (
-            "Case Catch FlowDescription Kind Node ParameterDescription Place Policies Resources "
-            "Retry Timeout"
+        "flowkit.graph.model": ("Case FlowDescription Kind Node ParameterDescription Place"),
+        "flowkit.graph.policies": (
+            "Backend Catch ExitHooks FlowPolicies Policies Project Resources Retry Schedule "
+            "Timeout Trigger TriggerEvent TriggerFlow"
         ),
         "flowkit.graph.shape": "Graph",
     },

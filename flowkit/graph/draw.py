@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flowkit import wire
-from flowkit.graph.model import FlowDescription, Kind, Node, Policies
+from flowkit.graph.model import FlowDescription, Kind, Node
+from flowkit.graph.policies import Policies
 from flowkit.graph.shape import Graph
 
 GRAPH_SCHEMA = "flowkit.graph/1"

@@ -1,9 +1,11 @@
-"""What a flow is, as data: nodes with their policies, and the description of a whole flow."""
+"""What a flow is, as data: its nodes, and the description of the whole."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from flowkit.graph.policies import NO_FLOW_POLICIES, NO_POLICIES, FlowPolicies, Policies
 
 
 class Kind(StrEnum):
@@ -14,56 +16,6 @@ class Kind(StrEnum):
     FOREACH = "foreach"
     SWITCH = "switch"
     END = "end"
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """Run a failed task again, `times` times at most, `delay_s` seconds after each failure."""
-
-    times: int = 3
-    delay_s: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Catch:
-    """Go on after the last failure; artifact `var` then holds what was raised."""
-
-    var: str | None = None
-    print_exception: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Timeout:
-    """Stop an attempt that takes longer than `limit_s` seconds."""
-
-    limit_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What a task needs. `cpu` in cores, memory and disk sizes in MB, `gpu` in devices."""
-
-    cpu: float = 1.0
-    memory_mb: int = 4096
-    gpu: int = 0
-    disk_mb: int | None = None
-    shared_memory_mb: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policies:
-    """What decorators ask for, as scheduler, executors and compilers read it.
-
-    `concurrency`: the most tasks of the step at once; None is no limit of its own.
-    `variables`: environment variables of the step.
-    """
-
-    retry: Retry | None = None
-    catch: Catch | None = None
-    timeout: Timeout | None = None
-    resources: Resources | None = None
-    concurrency: int | None = None
-    variables: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +54,7 @@ class Node:
     foreach: str | None = None
     condition: str | None = None
     cases: tuple[Case, ...] = ()
-    policies: Policies = Policies()
+    policies: Policies = NO_POLICIES
     doc: str = ""
     code: str = ""
     constants: tuple[str, ...] = ()
@@ -138,6 +90,7 @@ class FlowDescription:
     nodes: tuple[Node, ...]
     parameters: tuple[ParameterDescription, ...] = ()
     constants: tuple[str, ...] = ()
+    policies: FlowPolicies = NO_FLOW_POLICIES
     doc: str = ""
     unsafe_to_fork: str | None = None
     """Why children must not be forked from the process that imported the flow, or None."""

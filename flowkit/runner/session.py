@@ -19,6 +19,7 @@ from flowkit.executor import FlowHost, open_executor, open_host
 from flowkit.graph import FlowDescription, Graph
 from flowkit.plan import Limits, Scheduler, tell_excess
 from flowkit.records import Clone, RunEnd, RunRecord
+from flowkit.runner.backends import refuse_backends
 from flowkit.runner.drive import Driven, Driver
 from flowkit.runner.logbook import LogBook
 from flowkit.runner.origin import clones_of, find_origin
@@ -148,6 +149,7 @@ class FlowSession:
             from flowkit.flow import apply_with  # the driver reads flows as data; else no need
 
             self._host.redescribe(apply_with(self.description, options.with_specs))
+        refuse_backends(self.description)
         unsafe = self.description.unsafe_to_fork
         if unsafe is not None and self._settings.executor == "local":
             listener(Noticed(f"tasks start as cold processes, which is slower: {unsafe}"))

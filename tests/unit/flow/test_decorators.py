@@ -11,6 +11,7 @@ import pytest
 
 from flowkit.errors import FlowInvalid, UsageError
 from flowkit.flow import (
+    MarkFault,
     StepMark,
     apply_with,
     catch,
@@ -47,6 +48,10 @@ def mark_of(*decorators: Any) -> StepMark:
         made = decorator(made)
     mark: StepMark = made.__flowkit_step__
     return mark
+
+
+def faults_of(*decorators: Any) -> tuple[MarkFault, ...]:
+    return mark_of(*decorators).settled()[1]
 
 
 def node(name: str, kind: Kind = Kind.LINEAR, **policies: Any) -> Node:
@@ -87,8 +92,7 @@ POLICIES: list[tuple[Any, Policies]] = [
 @pytest.mark.parametrize(("decorator", "policies"), POLICIES, ids=[str(p) for _, p in POLICIES])
 def test_decorator_sets_its_policy_above_and_below_step(decorator: Any, policies: Policies) -> None:
     for mark in (mark_of(decorator, step), mark_of(step, decorator), mark_of(decorator, step())):
-        assert mark.policies == policies
-        assert mark.faults == ()
+        assert mark.settled() == (policies, ())
 
 
 @pytest.mark.parametrize(
@@ -129,14 +133,14 @@ def test_decorator_sets_its_policy_above_and_below_step(decorator: Any, policies
     ],
 )
 def test_bad_option_is_kept_as_a_fault_and_raises_nothing(decorator: Any, said: str) -> None:
-    (fault,) = mark_of(step, decorator).faults
+    (fault,) = faults_of(step, decorator)
     assert fault.rule == "decorator-arguments"
     assert said in fault.message
     assert fault.hint
 
 
 def test_near_option_is_offered() -> None:
-    (fault,) = mark_of(step, retry(time=1)).faults  # type: ignore[call-overload]
+    (fault,) = faults_of(step, retry(time=1))  # type: ignore[call-overload]
     assert fault.hint == "did you mean `times`?"
 
 
@@ -146,15 +150,15 @@ def test_decorators_stack_in_any_order() -> None:
         mark_of(step, concurrency(2), catch, timeout(5), retry(times=1)),
         mark_of(catch, concurrency(2), retry(times=1), timeout(5), step),
     ]
-    assert len({mark.policies for mark in marks}) == 1
-    assert {frozenset(mark.decorators) for mark in marks} == {
-        frozenset({"step", "retry", "timeout", "catch", "concurrency"})
+    assert len({mark.settled() for mark in marks}) == 1
+    assert {frozenset(one.name for one in mark.applied) for mark in marks} == {
+        frozenset({"retry", "timeout", "catch", "concurrency"})
     }
 
 
 def test_decorator_applied_twice_is_a_fault() -> None:
-    assert [one.rule for one in mark_of(retry, step, retry).faults] == ["decorator-twice"]
-    assert [one.rule for one in mark_of(step, step).faults] == ["decorator-twice"]
+    assert [one.rule for one in faults_of(retry, step, retry)] == ["decorator-twice"]
+    assert [one.rule for one in faults_of(step, step)] == ["decorator-twice"]
 
 
 def test_step_says_which_step_is_first_and_last() -> None:
@@ -178,8 +182,8 @@ def test_mark_of_a_wrapper_leaves_the_wrapped_function_alone() -> None:
     def wrapper(self: object) -> None: ...
 
     retry(wrapper)
-    assert wrapper.__flowkit_step__.policies.retry is not None  # type: ignore[attr-defined]
-    assert work.__flowkit_step__.policies.retry is None  # type: ignore[attr-defined]
+    assert wrapper.__flowkit_step__.settled()[0].retry is not None  # type: ignore[attr-defined]
+    assert work.__flowkit_step__.settled()[0].retry is None  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("decorator", [step, retry, retry(times=1)])
@@ -242,8 +246,9 @@ def test_nothing_to_apply_changes_nothing(flow_module: LoadModule) -> None:
     ("spec", "said", "hint"),
     [
         ("rety", "no decorator `rety`", "did you mean `retry`?"),
-        ("", "no decorator ``", "known decorators are `catch`, "),
-        ("kubernetes:cpu=1", "no decorator `kubernetes`", "known decorators are "),
+        ("", "no decorator ``", "known decorators are `batch`, "),
+        ("slurm:cpu=1", "no decorator `slurm`", "known decorators are "),
+        ("kubernetes:cpus=1", "no option `cpus`", "did you mean `cpu`?"),
         ("retry:time=2", "no option `time`", "did you mean `times`?"),
         ("retry:times=x", "not `x`", "`@retry(times=3"),
         ("retry:times=9", "at most 5", "6 attempts"),

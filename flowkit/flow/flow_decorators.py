@@ -1,0 +1,152 @@
+"""The decorators of whole flows: they leave a mark on the class and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from flowkit.errors import FlowInvalid
+from flowkit.flow.flow_rules import FLOW_RULES, given_functions
+from flowkit.flow.marks import Applied, MarkFault
+from flowkit.flow.policies import PolicyRejected, apply_rule
+from flowkit.graph import FlowPolicies
+
+FlowClass = TypeVar("FlowClass", bound=type)
+ExitFunction = Callable[..., object]
+
+FLOW_MARK = "__flowkit_decorators__"
+
+
+def project(
+    name: str, *, branch: str | None = None, production: bool = False
+) -> Callable[[FlowClass], FlowClass]:
+    """Give a flow to a project, so that its deployments and runs keep out of each other's way.
+
+    Each user has a branch `user.NAME` of their own; `--branch NAME` runs in `test.NAME`, and
+    `--production` in `prod`. `current.project_flow_name` and its like tell a step where it is.
+    """
+    return _on_flow("project", {"name": name, "branch": branch, "production": production})
+
+
+def schedule(**options: Any) -> Callable[[FlowClass], FlowClass]:
+    """Start the deployed flow by the clock; a flow that is run by hand is not changed.
+
+    Options are one of `hourly=True`, `daily=True` (the default), `weekly=True` and
+    `cron="30 6 * * 1"`, and `timezone`, such as `"Europe/Helsinki"`.
+    """
+    return _on_flow("schedule", options)
+
+
+def trigger(
+    *,
+    event: str | Mapping[str, Any] | None = None,
+    events: Sequence[str | Mapping[str, Any]] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Callable[[FlowClass], FlowClass]:
+    """Start the deployed flow when an event comes, or when all of several have come.
+
+    An event is a name, or a dict with `name` and `parameters`: which field of the event is the
+    value of which parameter of the flow.
+    """
+    return _on_flow("trigger", {"event": event, "events": events, "options": options})
+
+
+def trigger_on_finish(
+    *,
+    flow: str | Mapping[str, str] | None = None,
+    flows: Sequence[str | Mapping[str, str]] | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Callable[[FlowClass], FlowClass]:
+    """Start the deployed flow when another one has succeeded, or when all of several have.
+
+    A flow is a name, or a dict with `name`, `project` and `project_branch`. To try it locally, run
+    with `--trigger Flow/12`: `current.trigger.run` is that run.
+    """
+    return _on_flow("trigger_on_finish", {"flow": flow, "flows": flows, "options": options})
+
+
+def exit_hook(
+    *,
+    on_success: Sequence[ExitFunction] | ExitFunction | None = None,
+    on_error: Sequence[ExitFunction] | ExitFunction | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Callable[[FlowClass], FlowClass]:
+    """Call functions after a run has ended: some if it succeeded, others if it did not.
+
+    A function takes nothing, or the run as a client object. One that raises is told of, and
+    changes nothing about the run.
+    """
+    given = {"on_success": on_success, "on_error": on_error, "options": options}
+    return _on_flow("exit_hook", given)
+
+
+def pypi_base(**options: Any) -> Callable[[FlowClass], FlowClass]:
+    """Ask for Python packages in all steps: `packages`, `python`, `disabled`; see `@pypi`."""
+    return _on_flow("pypi_base", options)
+
+
+def conda_base(**options: Any) -> Callable[[FlowClass], FlowClass]:
+    """Ask for conda packages in all steps: `packages`, `python`, `disabled`; see `@conda`."""
+    return _on_flow("conda_base", options)
+
+
+def flow_decorators(flow_class: type) -> list[Applied]:
+    """Return the decorators of a flow, outermost first, inherited ones after its own.
+
+    A decorator of a base class gives way to one of the same name.
+    """
+    found: list[Applied] = []
+    for owner in flow_class.__mro__:
+        own = vars(owner).get(FLOW_MARK, ())
+        taken = {one.name for one in found}
+        found += [one for one in reversed(own) if one.name not in taken]
+    return found
+
+
+def settled_flow(flow_class: type) -> tuple[FlowPolicies, list[MarkFault]]:
+    """Return the policies of a flow, and what is wrong with its decorators."""
+    policies, faults, seen = FlowPolicies(), list[MarkFault](), set[str]()
+    for one in flow_decorators(flow_class):
+        rule = FLOW_RULES[one.name]
+        if one.name in seen and not rule.repeats:
+            message = f"`@{one.name}` is applied twice"
+            faults.append(_fault(one.name, "decorator-twice", message, "keep one of them"))
+            continue
+        seen.add(one.name)
+        given = {name: value for name, value in one.options.items() if value is not None}
+        try:
+            policies = apply_rule(one.name, rule, policies, args=one.args, options=given)
+        except PolicyRejected as error:
+            faults.append(_fault(one.name, "decorator-arguments", error.message, error.hint or ""))
+    return policies, faults
+
+
+def exit_functions(flow_class: type, *, succeeded: bool) -> list[ExitFunction]:
+    """Return the functions to call after a run, in the order in which they were given."""
+    how = "on_success" if succeeded else "on_error"
+    return [
+        function
+        for one in flow_decorators(flow_class)
+        if one.name == "exit_hook"
+        for function in given_functions(one.options.get(how))
+    ]
+
+
+def _fault(decorator: str, rule: str, message: str, hint: str) -> MarkFault:
+    return MarkFault(decorator=decorator, rule=rule, message=message, hint=hint)
+
+
+def _on_flow(name: str, options: Mapping[str, Any]) -> Callable[[FlowClass], FlowClass]:
+    applied = Applied(name, (), options)
+
+    def mark(flow_class: FlowClass) -> FlowClass:
+        if not isinstance(flow_class, type):
+            raise FlowInvalid(
+                f"`@{name}` decorates `{getattr(flow_class, '__name__', flow_class)}`, "
+                "but is for flows",
+                hint="put it above the class of the flow",
+            )
+        setattr(flow_class, FLOW_MARK, (*vars(flow_class).get(FLOW_MARK, ()), applied))
+        return flow_class
+
+    return mark

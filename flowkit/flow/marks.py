@@ -1,0 +1,137 @@
+"""Marks: what decorators leave on a step or a flow, and nothing else.
+
+A mark keeps what each decorator was given, as it was given. Options are checked when the flow is
+read, with all other faults: only then are the values of configs known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from inspect import isclass
+from typing import Any
+
+from flowkit.errors import FlowInvalid
+from flowkit.flow.policies import PolicyRejected
+from flowkit.flow.policy_rules import POLICY_RULES, apply_policy
+from flowkit.graph import Policies
+
+STEP_MARK = "__flowkit_step__"
+UNMARKED = "__flowkit_policies__"
+"""Where decorators wait for the `@step` above them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkFault:
+    """What a decorator was given in vain: the rule it breaks, and what to do."""
+
+    decorator: str
+    rule: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A decorator as it was applied."""
+
+    name: str
+    args: tuple[Any, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepMark:
+    """What decorators say about a step. Found as `__flowkit_step__` on the step's function.
+
+    `applied` are the decorators, innermost first, without `@step` itself; `steps` counts that.
+    """
+
+    applied: tuple[Applied, ...] = ()
+    steps: int = 0
+    start: bool = False
+    end: bool = False
+    faults: tuple[MarkFault, ...] = ()
+
+    def settled(self) -> tuple[Policies, tuple[MarkFault, ...]]:
+        """Return the policies that the decorators ask for, and what is wrong with them."""
+        policies, faults, seen = Policies(), list(self.faults), set[str]()
+        if self.steps > 1:
+            faults.append(_twice("step"))
+        # As they are written: the outermost one first.
+        for one in reversed(self.applied):
+            if one.name in seen and not POLICY_RULES[one.name].repeats:
+                faults.append(_twice(one.name))
+                continue
+            seen.add(one.name)
+            try:
+                policies = apply_policy(one.name, policies, args=one.args, options=one.options)
+            except PolicyRejected as error:
+                faults.append(
+                    MarkFault(
+                        decorator=one.name,
+                        rule="decorator-arguments",
+                        message=error.message,
+                        hint=error.hint or "",
+                    )
+                )
+        return policies, tuple(faults)
+
+
+def step_mark(member: object) -> StepMark | None:
+    """Return the mark of a step; None for anything else."""
+    mark = getattr(member, STEP_MARK, None)
+    return mark if isinstance(mark, StepMark) else None
+
+
+def unmarked(member: object) -> StepMark | None:
+    """Return the mark of a function that has decorators of steps, but no `@step`."""
+    mark = getattr(member, UNMARKED, None)
+    return mark if isinstance(mark, StepMark) and step_mark(member) is None else None
+
+
+def mark_as_step(function: Any, mark: StepMark) -> None:
+    """Turn a function into a step, with what decorators below `@step` have left on it."""
+    waiting = getattr(function, UNMARKED, None)
+    before = step_mark(function) or (waiting if isinstance(waiting, StepMark) else StepMark())
+    after = replace(
+        before,
+        steps=before.steps + 1,
+        start=mark.start,
+        end=mark.end,
+        faults=(*before.faults, *mark.faults),
+    )
+    _keep(function, STEP_MARK, after, decorator="step")
+
+
+def mark_applied(function: Any, applied: Applied) -> None:
+    """Note on a function that a decorator was applied to it."""
+    place = STEP_MARK if step_mark(function) else UNMARKED
+    before = getattr(function, place, None)
+    before = before if isinstance(before, StepMark) else StepMark()
+    after = replace(before, applied=(*before.applied, applied))
+    _keep(function, place, after, decorator=applied.name)
+
+
+def _twice(decorator: str) -> MarkFault:
+    return MarkFault(
+        decorator=decorator,
+        rule="decorator-twice",
+        message=f"`@{decorator}` is applied twice",
+        hint="keep one of them",
+    )
+
+
+def _keep(function: Any, place: str, mark: StepMark, *, decorator: str) -> None:
+    if isclass(function):
+        raise FlowInvalid(
+            f"`@{decorator}` decorates the class `{function.__name__}`, but is for steps",
+            hint="put it above the methods that are steps",
+        )
+    try:
+        setattr(function, place, mark)
+    except AttributeError as error:
+        raise FlowInvalid(
+            f"`@{decorator}` decorates a `{type(function).__name__}`, but is for steps",
+            hint="put it above a plain method: `def train(self)`",
+        ) from error

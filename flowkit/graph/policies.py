@@ -1,0 +1,140 @@
+"""Policies: what decorators ask for, as scheduler, executors and compilers read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Run a failed task again, `times` times at most, `delay_s` seconds after each failure."""
+
+    times: int = 3
+    delay_s: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """Go on after the last failure; artifact `var` then holds what was raised."""
+
+    var: str | None = None
+    print_exception: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout:
+    """Stop an attempt that takes longer than `limit_s` seconds."""
+
+    limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a task needs. `cpu` in cores, memory and disk sizes in MB, `gpu` in devices."""
+
+    cpu: float = 1.0
+    memory_mb: int = 4096
+    gpu: int = 0
+    disk_mb: int | None = None
+    shared_memory_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """Where a step asks to run, or which environment it asks for, and how.
+
+    `name` is the decorator's; `options` are JSON, by name, as they were given.
+    """
+
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policies:
+    """What the decorators of a step ask for.
+
+    `concurrency`: the most tasks of the step at once; None is no limit of its own.
+    `variables`: environment variables of the step.
+    """
+
+    retry: Retry | None = None
+    catch: Catch | None = None
+    timeout: Timeout | None = None
+    resources: Resources | None = None
+    concurrency: int | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+    backends: tuple[Backend, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The project that a flow belongs to, and where in it.
+
+    `branch` and `production` are what the decorator says; a command line may say otherwise.
+    """
+
+    name: str
+    branch: str | None = None
+    production: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a deployed flow starts by itself: a cron expression, in a time zone or in UTC."""
+
+    cron: str
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerEvent:
+    """An event that starts a deployed flow; `parameters` are pairs of parameter and its field."""
+
+    name: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerFlow:
+    """A flow whose end starts a deployed flow; in a project's branch, if they are given."""
+
+    flow: str
+    project: str | None = None
+    branch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What starts a deployed flow: all of these events, or all of these flows' ends.
+
+    `options` are JSON, by name, as they were given.
+    """
+
+    events: tuple[TriggerEvent, ...] = ()
+    flows: tuple[TriggerFlow, ...] = ()
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExitHooks:
+    """Names of the functions that are called after a run, by how it ended."""
+
+    on_success: tuple[str, ...] = ()
+    on_error: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowPolicies:
+    """What the decorators of a flow ask for. `backends` are environments of all its steps."""
+
+    project: Project | None = None
+    schedule: Schedule | None = None
+    trigger: Trigger | None = None
+    trigger_on_finish: Trigger | None = None
+    exit_hooks: ExitHooks | None = None
+    backends: tuple[Backend, ...] = ()
+
+
+NO_POLICIES = Policies()
+NO_FLOW_POLICIES = FlowPolicies()

@@ -1,0 +1,32 @@
+"""Which of the backends that a flow asks for there are."""
+
+from __future__ import annotations
+
+from flowkit.errors import UsageError
+from flowkit.graph import FlowDescription
+
+
+class BackendMissing(UsageError):
+    """A flow asks for a place to run, or for an environment, that this flowkit cannot give."""
+
+
+def refuse_backends(description: FlowDescription) -> None:
+    """Say which decorators ask for what cannot be given: no step runs elsewhere without a word.
+
+    Raises:
+        BackendMissing: there is one.
+    """
+    for node in description.nodes:
+        for backend in node.policies.backends:
+            raise BackendMissing(
+                f"{node.place}: step `{node.name}` asks for `@{backend.name}`, "
+                "which this version of flowkit can read but not run",
+                hint=f"take `@{backend.name}` away from the step, and install what it needs "
+                "where the flow runs",
+            )
+    for backend in description.policies.backends:
+        raise BackendMissing(
+            f"flow `{description.name}` asks for `@{backend.name}`, "
+            "which this version of flowkit can read but not run",
+            hint=f"take `@{backend.name}` away, and install what it needs where the flow runs",
+        )
