@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from flowkit.graph.model import FlowDescription
-from flowkit.values import Digest, Failure, Outcome, RunId, TaskKey
+from flowkit.values import Digest, Failure, Outcome, ProjectBranch, RunId, TaskKey
 
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "lost"]
 """`lost`: the runner died. Told from its heartbeat when somebody asks, never stored."""
@@ -23,7 +23,7 @@ class RunRecord:
 
     `parameters` is a manifest that holds the run's parameters and the flow's constants as
     artifacts. `origin` is the run that this one resumes. `tags` are the user's at the start,
-    `system_tags` flowkit's own.
+    `system_tags` flowkit's own. `triggers` are the runs whose end started this one.
     """
 
     run: RunId
@@ -38,6 +38,8 @@ class RunRecord:
     pid: int = 0
     flowkit_version: str = ""
     python_version: str = ""
+    project: ProjectBranch | None = None
+    triggers: tuple[RunId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

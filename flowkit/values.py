@@ -266,6 +266,32 @@ class StoreAddress:
     verify: Literal["fetched", "always"] = "fetched"
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectBranch:
+    """The branch of a project that a run is in: `prod`, `prod.x`, `test.x` or `user.NAME`.
+
+    >>> ProjectBranch("fraud", "test.idea").flow_name("Train")
+    'fraud.test.idea.Train'
+    """
+
+    project: str
+    branch: str
+
+    @property
+    def is_production(self) -> bool:
+        """Whether it is the production branch, or one of its variants."""
+        return self.branch.split(".", 1)[0] == "prod"
+
+    @property
+    def is_user_branch(self) -> bool:
+        """Whether it is some user's own branch."""
+        return self.branch.startswith("user.")
+
+    def flow_name(self, flow: str) -> str:
+        """Return the name of a flow that no other branch or project has."""
+        return f"{self.project}.{self.branch}.{flow}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSpec:
     """All that a worker needs to run one attempt: no pickles, no secrets."""
@@ -291,6 +317,9 @@ class TaskSpec:
     namespace: str | None = None
     user: str = ""
     tags: tuple[str, ...] = ()
+    project: ProjectBranch | None = None
+    triggers: tuple[RunId, ...] = ()
+    """The runs whose end started this one."""
 
 
 Status = Literal["succeeded", "failed"]

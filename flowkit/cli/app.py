@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from flowkit.cli.commands import Menu, load_command
+from flowkit.cli.driving import project_options, trigger_option
 from flowkit.cli.invocation import Invocation, Script, of_context
 from flowkit.cli.report import report_error
 from flowkit.cli.screen import abandon, say
@@ -120,6 +121,8 @@ def _script_options() -> list[click.Option]:
             metavar="SPEC",
             help="Add a decorator to every step, such as `retry:times=2`.",
         ),
+        *project_options(),
+        trigger_option(),
         click.Option(["--datastore-root"], metavar="DIR", hidden=True),
         click.Option(["--pylint/--no-pylint"], default=None, hidden=True),
         click.Option(["--package-suffixes"], hidden=True),

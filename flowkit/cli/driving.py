@@ -61,6 +61,24 @@ def driving_options() -> list[click.Option]:
     ]
 
 
+def project_options() -> list[click.Option]:
+    """Make the options that say where in its project a run is."""
+    return [
+        click.Option(["--branch"], metavar="NAME", help="Run in the project's branch `test.NAME`."),
+        click.Option(["--production"], is_flag=True, help="Run in the project's branch `prod`."),
+    ]
+
+
+def trigger_option() -> click.Option:
+    """Make the option that says which runs have started this one."""
+    return click.Option(
+        ["--trigger"],
+        multiple=True,
+        metavar="RUN",
+        help="Run as if this run's end had started it, such as `Prepare/12`; may be repeated.",
+    )
+
+
 def settings_of(invocation: Invocation, given: Mapping[str, Any]) -> Settings:
     """Resolve the settings with those that were given as options."""
     return invocation.read_settings({name: given.get(name) for name in _OF_SETTINGS}).settings
@@ -81,6 +99,9 @@ def options_of(
         with_specs=(*invocation.specs, *given["with"]),
         run_id_file=given["run_id_file"],
         namespace=given["namespace"],
+        branch=given.get("branch") or invocation.branch,
+        production=bool(given.get("production")) or invocation.production,
+        triggers=(*invocation.triggers, *given.get("trigger", ())),
     )
 
 

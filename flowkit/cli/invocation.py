@@ -33,11 +33,15 @@ class Invocation:
     """One call of the command line.
 
     `overrides` are settings given as options, `specs` the `--with` options before the command.
+    `branch`, `production` and `triggers` are given there, too, to flow scripts.
     """
 
     script: Script | None = None
     overrides: dict[str, object] = field(default_factory=dict)
     specs: tuple[str, ...] = ()
+    branch: str | None = None
+    production: bool = False
+    triggers: tuple[str, ...] = ()
     debug: bool = False
     _opened: Workspace | None = None
 
@@ -45,6 +49,9 @@ class Invocation:
         """Take the options that stand before the command, by name; absent ones change nothing."""
         self.debug = bool(options.get("debug"))
         self.specs = tuple(options.get("specs") or ())
+        self.branch = options.get("branch")
+        self.production = bool(options.get("production"))
+        self.triggers = tuple(options.get("trigger") or ())
         store = options.get("store") or options.get("datastore_root")
         for name, value in (("home", options.get("home")), ("store", store)):
             if value is not None:

@@ -12,6 +12,7 @@ from flowkit.cli.driving import (
     driving_options,
     options_of,
     progress_of,
+    project_options,
     report_end,
     settings_of,
 )
@@ -67,6 +68,7 @@ resume_command = ResumeCommand(
             metavar="ID",
             help="The run to take over from; the flow's latest one unless given.",
         ),
+        *project_options(),
         *driving_options(),
     ],
     callback=click.pass_context(_resume),

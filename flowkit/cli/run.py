@@ -13,8 +13,10 @@ from flowkit.cli.driving import (
     driving_options,
     options_of,
     progress_of,
+    project_options,
     report_end,
     settings_of,
+    trigger_option,
 )
 from flowkit.cli.invocation import of_context
 from flowkit.cli.parameters import PREFIX, parameter_options
@@ -89,6 +91,7 @@ def _run_command(description: FlowDescription | None = None) -> RunCommand:
         params=[
             flow_argument(),
             *parameters,
+            *(_options_of_decorators(description) if description is not None else ()),
             *driving_options(),
         ],
         callback=click.pass_context(_run) if description is not None else None,
@@ -100,6 +103,12 @@ def _run_command(description: FlowDescription | None = None) -> RunCommand:
         ],
         exits=[1, 3, 4, 130],
     )
+
+
+def _options_of_decorators(description: FlowDescription) -> list[click.Option]:
+    policies = description.policies
+    options = project_options() if policies.project is not None else []
+    return [*options, trigger_option()] if policies.trigger_on_finish is not None else options
 
 
 def _run(ctx: click.Context, /, *, flow: str, **given: Any) -> int:
@@ -131,7 +140,7 @@ def _first_positional(words: Sequence[str]) -> str | None:
 
 _FIRST_LOOK = click.Command(
     "run",
-    params=list(driving_options()),
+    params=[*driving_options(), *project_options()],
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )
 

@@ -17,11 +17,12 @@ from flowkit.client.workspace import Workspace, current_workspace
 from flowkit.errors import NotFound
 from flowkit.graph import FlowDescription, Graph
 from flowkit.metadata import RunRow
-from flowkit.records import RunStatus
-from flowkit.values import Failure, RunId, TableUse, TaskKey
+from flowkit.records import RunRecord, RunStatus
+from flowkit.values import Failure, ProjectBranch, RunId, TableUse, TaskKey
 
 if TYPE_CHECKING:
     from flowkit.client.flows import Flow
+    from flowkit.flow import Triggers
 
 
 class Run(View):
@@ -117,6 +118,22 @@ class Run(View):
         return str(self._known.origin) if self._known.origin else None
 
     @property
+    def trigger(self) -> Triggers | None:
+        """What started the run, if it was the end of other runs; None if a person did."""
+        from flowkit.flow import Triggers
+
+        def opened(run: RunId) -> Run:
+            return Run(str(run), workspace=self._workspace, check_namespace=False)
+
+        runs = self._record.triggers
+        return Triggers(runs, opened) if runs else None
+
+    @property
+    def project(self) -> ProjectBranch | None:
+        """The project, and the branch of it, that the run is in; None without `@project`."""
+        return self._record.project
+
+    @property
     def end_task(self) -> Task | None:
         """The task of the last step; None until it begins."""
         key = TaskKey(self._known.end_step)
@@ -140,7 +157,11 @@ class Run(View):
     @cached_property
     def description(self) -> FlowDescription:
         """The flow as it was when the run began."""
-        return self._workspace.store.run_record(self._known.run).description
+        return self._record.description
+
+    @cached_property
+    def _record(self) -> RunRecord:
+        return self._workspace.store.run_record(self._known.run)
 
     @cached_property
     def graph(self) -> Graph:

@@ -8,21 +8,27 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Mapping
 from typing import NoReturn, Protocol
 
 import flowkit.worker
 from flowkit.errors import ExecutorError, FlowInvalid, FlowkitBug, FlowkitError, UsageError
 from flowkit.graph import FlowDescription, FlowFaults
-from flowkit.values import Digest, StoreAddress
+from flowkit.values import Digest, RunId, StoreAddress
 from flowkit.worker import (
     Bind,
     Bound,
+    CallExitHooks,
     Channel,
     Described,
+    Exited,
+    ExitHooksCalled,
+    Failed,
     Message,
     Redescribe,
     Refused,
+    Started,
     send,
 )
 
@@ -42,6 +48,9 @@ class FlowHost(Protocol):
 
     def redescribe(self, description: FlowDescription) -> None:
         """Run steps under other policies from now on."""
+
+    def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
+        """Call the flow's exit hooks for a run that has ended; returns those that raised."""
 
     def close(self) -> None:
         """End the host. May be called twice."""
@@ -84,6 +93,7 @@ class ZygoteHost:
         finally:
             theirs.close()
         self.channel = Channel(ours)
+        self._heard: deque[Message] = deque()
         try:
             answer = self._answer()
             if not isinstance(answer, Described):
@@ -115,6 +125,17 @@ class ZygoteHost:
         self.description = description
         send(self.socket, Redescribe(description))
 
+    def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
+        """Call the flow's exit hooks for a run that has ended; returns those that raised."""
+        send(self.socket, CallExitHooks(run, succeeded))
+        answer = self._answer()
+        # What is left to hear of attempts that were cut off matters to nobody any more.
+        while isinstance(answer, Started | Exited):
+            answer = self._answer()
+        if not isinstance(answer, ExitHooksCalled):
+            raise FlowkitBug(f"a zygote answered {type(answer).__name__} to a call of exit hooks")
+        return answer.failed
+
     def restart(self) -> None:
         """Start again after the process died, under the same policies."""
         description = self.description
@@ -145,13 +166,12 @@ class ZygoteHost:
         return answer.parameters
 
     def _answer(self) -> Message:
-        """Wait for the answer to a question; only one is open at a time, before any attempt."""
-        messages: Sequence[Message] = ()
-        while not messages:
-            messages = self.channel.receive()
-            if self.channel.closed:
+        """Wait for the answer to a question; only one is open at a time, and no attempt runs."""
+        while not self._heard:
+            self._heard += self.channel.receive()
+            if self.channel.closed and not self._heard:
                 self._explain_death()
-        (answer,) = messages
+        answer = self._heard.popleft()
         if isinstance(answer, Refused):
             _raise(self._file, answer)
         return answer

@@ -15,14 +15,16 @@ from flowkit.executor.host import Given
 from flowkit.graph import FlowDescription
 from flowkit.ports import Exit, Output
 from flowkit.store import Store
-from flowkit.values import Attempt, Digest, StoreAddress, TaskSpec
+from flowkit.values import Attempt, Digest, RunId, StoreAddress, TaskSpec
 from flowkit.worker import (
     UNCHANGEABLE,
+    Failed,
     Line,
     LineReader,
     LoadedFlow,
     Stream,
     bind,
+    call_exit_hooks,
     load_flow,
     rebind,
     run_attempt,
@@ -63,6 +65,10 @@ class InlineHost:
         """Run steps under other policies from now on."""
         self.description = description
         self.loaded = self.loaded.with_description(description)
+
+    def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
+        """Call the flow's exit hooks for a run that has ended; returns those that raised."""
+        return call_exit_hooks(self.loaded.flow_class, run, succeeded=succeeded)
 
     def close(self) -> None:
         """Nothing to end."""

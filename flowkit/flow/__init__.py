@@ -49,6 +49,7 @@ from flowkit.flow.parameters import (
 from flowkit.flow.reading import choose_flow, describe_flow, find_flows
 from flowkit.flow.spec import FlowSpec, assigned, importing, open_flow
 from flowkit.flow.task_state import TaskState, Transition
+from flowkit.flow.triggers import Triggers
 from flowkit.flow.with_specs import apply_with
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "StepMark",
     "TaskState",
     "Transition",
+    "Triggers",
     "UnhandledInMergeArtifactsException",
     "apply_with",
     "assigned",

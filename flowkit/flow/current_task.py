@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from flowkit.flow.triggers import Triggers
 from flowkit.values import TableUse, TaskSpec
 
 
@@ -119,6 +120,42 @@ class Current:
         """A folder of this attempt's own, removed when it ends."""
         self._spec()
         return self._task.open_tempdir() if self._task else ""
+
+    @property
+    def project_name(self) -> str | None:
+        """The name of the flow's `@project`; None without one, and so are the next four."""
+        project = self._spec().project
+        return project.project if project else None
+
+    @property
+    def branch_name(self) -> str | None:
+        """The branch of the project: `user.NAME`, `test.NAME`, `prod` or `prod.NAME`."""
+        project = self._spec().project
+        return project.branch if project else None
+
+    @property
+    def project_flow_name(self) -> str | None:
+        """The flow's name with project and branch before it."""
+        spec = self._spec()
+        return spec.project.flow_name(spec.run.flow) if spec.project else None
+
+    @property
+    def is_production(self) -> bool | None:
+        """Whether the run is in the project's production branch."""
+        project = self._spec().project
+        return project.is_production if project else None
+
+    @property
+    def is_user_branch(self) -> bool | None:
+        """Whether the run is in a user's own branch of the project."""
+        project = self._spec().project
+        return project.is_user_branch if project else None
+
+    @property
+    def trigger(self) -> Triggers | None:
+        """What started the run, if it was the end of other runs; None if a person did."""
+        runs = self._spec().triggers
+        return Triggers(runs) if runs else None
 
     @property
     def run(self) -> Any:

@@ -191,6 +191,8 @@ class Driver:
             namespace=self._with.namespace,
             user=record.user,
             tags=record.tags,
+            project=record.project,
+            triggers=record.triggers,
         )
         self._started_at[attempt] = now = datetime.now(UTC)
         self._with.executor.submit(spec)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import flowkit
 from flowkit.client import Workspace, check_tags, open_workspace, use_workspace
-from flowkit.errors import StoreError, UsageError
+from flowkit.errors import FlowkitError, StoreError, UsageError
 from flowkit.executor import FlowHost, open_executor, open_host
 from flowkit.graph import FlowDescription, Graph
 from flowkit.plan import Limits, Scheduler, tell_excess
@@ -24,8 +24,9 @@ from flowkit.runner.drive import Driven, Driver
 from flowkit.runner.logbook import LogBook
 from flowkit.runner.origin import clones_of, find_origin
 from flowkit.runner.progress import Listener, Noticed
+from flowkit.runner.projects import branch_of, runs_that_trigger
 from flowkit.runner.source import FlowSource
-from flowkit.values import Digest, RunId, StoreAddress, TaskKey
+from flowkit.values import Digest, ProjectBranch, RunId, StoreAddress, TaskKey
 
 if TYPE_CHECKING:
     from flowkit.settings import Settings
@@ -37,7 +38,9 @@ class RunOptions:
 
     `parameters` is text as it stands on a command line, by option name; it is converted where the
     flow's own types are known. `with_specs` are policies for all steps, such as `retry:times=2`.
-    The run's id is written to `run_id_file` before its first task starts.
+    The run's id is written to `run_id_file` before its first task starts. `branch` and
+    `production` say where in its project a run is; a resumed run stays where the earlier one was
+    unless they say otherwise. `triggers` are runs, as `Flow/12`, that are said to have started it.
     """
 
     parameters: Mapping[str, str | list[str]] = field(default_factory=dict)
@@ -45,6 +48,9 @@ class RunOptions:
     with_specs: tuple[str, ...] = ()
     run_id_file: str | None = None
     namespace: str | None = None
+    branch: str | None = None
+    production: bool = False
+    triggers: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -133,7 +139,7 @@ class FlowSession:
                     f"(`{again}` runs them anew)"
                 )
             )
-        record = self._record(options, parameters, origin=earlier.run)
+        record = self._record(options, parameters, origin=earlier)
         return self._drive(options, listener, record, clones)
 
     @property
@@ -150,15 +156,32 @@ class FlowSession:
 
             self._host.redescribe(apply_with(self.description, options.with_specs))
         refuse_backends(self.description)
+        # What is wrong with these is told before anything is bound or kept.
+        self._project(options)
+        runs_that_trigger(self.workspace, self.description, options.triggers)
         unsafe = self.description.unsafe_to_fork
         if unsafe is not None and self._settings.executor == "local":
             listener(Noticed(f"tasks start as cold processes, which is slower: {unsafe}"))
 
+    def _project(self, options: RunOptions) -> ProjectBranch | None:
+        return branch_of(
+            self.description,
+            branch=options.branch,
+            production=options.production,
+            user=self._settings.user,
+        )
+
     def _record(
-        self, options: RunOptions, parameters: Digest, *, origin: RunId | None = None
+        self, options: RunOptions, parameters: Digest, *, origin: RunRecord | None = None
     ) -> RunRecord:
         """Create the run's record in the store, under the first number that is free."""
         settings, store = self._settings, self.workspace.store
+        project = self._project(options)
+        triggers = runs_that_trigger(self.workspace, self.description, options.triggers)
+        if origin is not None:
+            stays = options.branch is None and not options.production and project is not None
+            project = (origin.project or project) if stays else project
+            triggers = triggers or origin.triggers
         name, number = self.description.name, store.next_run_number(self.description.name)
         now = datetime.now(UTC)
         while True:
@@ -168,13 +191,15 @@ class FlowSession:
                 parameters=parameters,
                 started_at=now,
                 user=settings.user,
-                origin=origin,
+                origin=origin.run if origin is not None else None,
                 tags=options.tags,
-                system_tags=_system_tags(settings.user, now),
+                system_tags=_system_tags(settings.user, now, project),
                 host=socket.gethostname(),
                 pid=os.getpid(),
                 flowkit_version=flowkit.__version__,
                 python_version=platform.python_version(),
+                project=project,
+                triggers=triggers,
             )
             if store.create_run(record):
                 break
@@ -225,10 +250,30 @@ class FlowSession:
             namespace=options.namespace or f"user:{settings.user}",
             base_run=earlier[0].run if earlier else None,
         )
+        succeeded = False
         try:
-            return Driver(driven).drive(clones)
+            end = Driver(driven).drive(clones)
+            succeeded = end.status == "succeeded"
+            return end
         finally:
             executor.close()
+            self._call_exit_hooks(record.run, listener, succeeded=succeeded)
+
+    def _call_exit_hooks(self, run: RunId, listener: Listener, *, succeeded: bool) -> None:
+        """Have the flow's exit hooks called; what they raise changes nothing about the run."""
+        hooks = self.description.policies.exit_hooks
+        if hooks is None or not (hooks.on_success if succeeded else hooks.on_error):
+            return
+        try:
+            failed = self._host.call_exit_hooks(run, succeeded=succeeded)
+        except FlowkitError as error:
+            listener(Noticed(f"the exit hooks could not be called: {error.message}"))
+            return
+        for name, failure in failed:
+            at = f" at {failure.where}" if failure.where else ""
+            listener(
+                Noticed(f"exit hook `{name}` raised {failure.type_name}: {failure.message}{at}")
+            )
 
 
 def _environ(settings: Settings) -> dict[str, str]:
@@ -242,10 +287,12 @@ def _environ(settings: Settings) -> dict[str, str]:
     }
 
 
-def _system_tags(user: str, now: datetime) -> tuple[str, ...]:
+def _system_tags(user: str, now: datetime, project: ProjectBranch | None) -> tuple[str, ...]:
+    place = (f"project:{project.project}", f"project_branch:{project.branch}") if project else ()
     return (
         f"date:{now:%Y-%m-%d}",
         f"flowkit_version:{flowkit.__version__}",
+        *place,
         f"python_version:{platform.python_version()}",
         "runtime:local",
         f"user:{user}",

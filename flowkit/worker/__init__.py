@@ -1,7 +1,8 @@
 """Running one attempt and committing one result, in whatever process.
 
 `attempt`: `run_attempt`, the one entry for every way of running. `loading`: the user's module.
-`binding`: parameters to artifacts. `zygote`: the process that imports once and forks. `messages`:
+`binding`: parameters to artifacts. `exit_hooks`: what is called when a run has ended.
+`zygote`: the process that imports once and forks. `messages`:
 what it and its driver say. `output`: what a step prints. `guards`, `randomness`, `failure`: what
 surrounds a step. `libc`: a few calls to C. `__main__`: the processes' entry.
 """
@@ -15,15 +16,18 @@ from flowkit.lazy import loads
 if TYPE_CHECKING:
     from flowkit.worker.attempt import UNCHANGEABLE, run_attempt
     from flowkit.worker.binding import bind, rebind
+    from flowkit.worker.exit_hooks import Failed, call_exit_hooks
     from flowkit.worker.failure import failure_of
     from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow, module_name
     from flowkit.worker.messages import (
         Bind,
         Bound,
+        CallExitHooks,
         Cancel,
         Channel,
         Described,
         Exited,
+        ExitHooksCalled,
         Message,
         Redescribe,
         Refused,
@@ -37,10 +41,13 @@ __all__ = [
     "UNCHANGEABLE",
     "Bind",
     "Bound",
+    "CallExitHooks",
     "Cancel",
     "Channel",
     "Described",
+    "ExitHooksCalled",
     "Exited",
+    "Failed",
     "FlowNotImportable",
     "Line",
     "LineReader",
@@ -52,6 +59,7 @@ __all__ = [
     "Stream",
     "Submit",
     "bind",
+    "call_exit_hooks",
     "failure_of",
     "load_flow",
     "module_name",
@@ -65,11 +73,12 @@ __getattr__ = loads(
     {
         "flowkit.worker.attempt": "UNCHANGEABLE run_attempt",
         "flowkit.worker.binding": "bind rebind",
+        "flowkit.worker.exit_hooks": "Failed call_exit_hooks",
         "flowkit.worker.failure": "failure_of",
         "flowkit.worker.loading": "FlowNotImportable LoadedFlow load_flow module_name",
         "flowkit.worker.messages": (
-            "Bind Bound Cancel Channel Described Exited Message Redescribe Refused Started "
-            "Submit send"
+            "Bind Bound CallExitHooks Cancel Channel Described ExitHooksCalled Exited Message "
+            "Redescribe Refused Started Submit send"
         ),
         "flowkit.worker.output": "Line LineReader Stream",
     },

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from flowkit import wire
 from flowkit.errors import ExecutorError
 from flowkit.graph import Fault, FlowDescription
-from flowkit.values import Attempt, Digest, Failure, StoreAddress, TaskSpec
+from flowkit.values import Attempt, Digest, Failure, RunId, StoreAddress, TaskSpec
 
 HEADER = struct.Struct(">cQ")
 LARGEST_BODY = 1 << 32
@@ -58,6 +58,21 @@ class Bound:
     """The manifest of the run's parameters and constants."""
 
     parameters: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class CallExitHooks:
+    """Call the flow's exit hooks for a run that has ended."""
+
+    run: RunId
+    succeeded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ExitHooksCalled:
+    """The exit hooks have been called; those that raised, and what."""
+
+    failed: tuple[tuple[str, Failure], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +122,19 @@ class Exited:
     status: int
 
 
-Message = Described | Refused | Bind | Bound | Redescribe | Submit | Cancel | Started | Exited
+Message = (
+    Described
+    | Refused
+    | Bind
+    | Bound
+    | Redescribe
+    | Submit
+    | Cancel
+    | Started
+    | Exited
+    | CallExitHooks
+    | ExitHooksCalled
+)
 KINDS: Mapping[bytes, type[Message]] = {
     b"d": Described,
     b"r": Refused,
@@ -118,6 +145,8 @@ KINDS: Mapping[bytes, type[Message]] = {
     b"c": Cancel,
     b"S": Started,
     b"e": Exited,
+    b"h": CallExitHooks,
+    b"H": ExitHooksCalled,
 }
 BYTES = {kind: byte for byte, kind in KINDS.items()}
 

@@ -29,17 +29,20 @@ from flowkit.store import Store
 from flowkit.values import Attempt, StoreAddress, TaskSpec
 from flowkit.worker.attempt import run_attempt
 from flowkit.worker.binding import bind, rebind
+from flowkit.worker.exit_hooks import call_exit_hooks_in_child
 from flowkit.worker.failure import failure_of
 from flowkit.worker.libc import flush_streams, outlive_parent
 from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow
 from flowkit.worker.messages import (
     Bind,
     Bound,
+    CallExitHooks,
     Cancel,
     Channel,
     ColdStart,
     Described,
     Exited,
+    ExitHooksCalled,
     Message,
     Redescribe,
     Refused,
@@ -146,6 +149,9 @@ class Zygote:
                 self._cancel(attempt, grace_s)
             case Bind():
                 self._bind(message)
+            case CallExitHooks(run, succeeded):
+                failed = call_exit_hooks_in_child(self._loaded.flow_class, run, succeeded=succeeded)
+                send(self._channel.socket, ExitHooksCalled(failed))
             case Redescribe(description):
                 self._loaded = self._loaded.with_description(description)
             case _:

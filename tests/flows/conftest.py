@@ -137,12 +137,19 @@ class Lab:
         self.file.write_text(PRELUDE + dedent(text))
         return self.file
 
-    def run(self, text: str | None = None, *, options: Any = None, **parameters: Any) -> Ran:
-        """Run the flow, after writing `text` if it is given."""
+    def run(
+        self,
+        text: str | None = None,
+        *,
+        options: Any = None,
+        flow: str | None = None,
+        **parameters: Any,
+    ) -> Ran:
+        """Run the flow, or the one of that name, after writing `text` if it is given."""
         if text is not None:
             self.write(text)
         chosen = options or RunOptions(parameters=parameters)
-        return self._driven(lambda session, listener: session.run(chosen, listener))
+        return self._driven(lambda session, listener: session.run(chosen, listener), flow)
 
     def resume(self, *, options: RunOptions | None = None, **given: Any) -> Ran:
         """Resume the flow's latest run, or the one given as `origin`."""
@@ -170,9 +177,9 @@ class Lab:
         assert row is not None
         return Run.of(row, self.workspace)
 
-    def _driven(self, drive: Callable[..., RunEnd]) -> Ran:
+    def _driven(self, drive: Callable[..., RunEnd], flow: str | None = None) -> Ran:
         facts: list[RunFact] = []
-        source = FlowSource(str(self.file))
+        source = FlowSource(str(self.file), flow)
         with open_session(source, self.settings, workspace=self.workspace) as session:
             end = drive(session, facts.append)
         return Ran(end, facts, Run(str(end.run), workspace=self.workspace))
