@@ -50,15 +50,21 @@ if TYPE_CHECKING:
         VersionMoved,
     )
     from flowkit.flow import (
+        USER_SKIP_STEP,
         CaughtFailure,
+        FlowMutator,
         FlowSpec,
         IncludeFile,
         JSONType,
         MergeFailed,
         MissingInMergeArtifactsException,
+        MutableFlow,
+        MutableStep,
         Parameter,
         ParameterContext,
+        StepMutator,
         UnhandledInMergeArtifactsException,
+        UserStepDecorator,
         batch,
         catch,
         concurrency,
@@ -78,6 +84,7 @@ if TYPE_CHECKING:
         timeout,
         trigger,
         trigger_on_finish,
+        user_step_decorator,
     )
     from flowkit.s3 import (
         S3,
@@ -104,6 +111,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "S3",
+    "USER_SKIP_STEP",
     "Artifact",
     "ArtifactMissing",
     "CaughtFailure",
@@ -114,6 +122,7 @@ __all__ = [
     "ExecutorError",
     "Flow",
     "FlowInvalid",
+    "FlowMutator",
     "FlowSpec",
     "FlowkitBug",
     "FlowkitError",
@@ -131,6 +140,8 @@ __all__ = [
     "MetaflowS3NotFound",
     "MetaflowS3URLException",
     "MissingInMergeArtifactsException",
+    "MutableFlow",
+    "MutableStep",
     "NamespaceMismatch",
     "NotFound",
     "Parameter",
@@ -150,6 +161,7 @@ __all__ = [
     "S3PutObject",
     "S3Unavailable",
     "Step",
+    "StepMutator",
     "StepRaised",
     "StepTimedOut",
     "StoreError",
@@ -158,6 +170,7 @@ __all__ = [
     "Task",
     "UnhandledInMergeArtifactsException",
     "UsageError",
+    "UserStepDecorator",
     "VersionMoved",
     "batch",
     "catch",
@@ -181,6 +194,7 @@ __all__ = [
     "timeout",
     "trigger",
     "trigger_on_finish",
+    "user_step_decorator",
 ]
 
 _ROOMS = {
@@ -190,22 +204,23 @@ _ROOMS = {
         "namespace"
     ),
     "flowkit.errors": (
-        "Corrupt EnvironmentFailed ExecutorError FlowInvalid FlowkitBug FlowkitError "
-        "KeyMissing MetadataError NotFound PluginBroken RunFailed StepRaised StepTimedOut "
-        "StoreError StoreTooNew UsageError VersionMoved"
+        "Corrupt EnvironmentFailed ExecutorError FlowInvalid FlowkitBug FlowkitError KeyMissing "
+        "MetadataError NotFound PluginBroken RunFailed StepRaised StepTimedOut StoreError "
+        "StoreTooNew UsageError VersionMoved"
     ),
     "flowkit.flow": (
-        "CaughtFailure FlowSpec IncludeFile JSONType MergeFailed "
-        "MissingInMergeArtifactsException Parameter ParameterContext "
-        "UnhandledInMergeArtifactsException batch catch concurrency conda conda_base current "
-        "environment exit_hook kubernetes project pypi pypi_base resources retry schedule step "
-        "timeout trigger trigger_on_finish"
+        "USER_SKIP_STEP CaughtFailure FlowMutator FlowSpec IncludeFile JSONType MergeFailed "
+        "MissingInMergeArtifactsException MutableFlow MutableStep Parameter ParameterContext "
+        "StepMutator UnhandledInMergeArtifactsException UserStepDecorator batch catch "
+        "concurrency conda conda_base current environment exit_hook kubernetes project pypi "
+        "pypi_base resources retry schedule step timeout trigger trigger_on_finish "
+        "user_step_decorator"
     ),
     "flowkit.s3": (
         "MetaflowS3AccessDenied MetaflowS3Exception MetaflowS3InvalidRange MetaflowS3NotFound "
-        "MetaflowS3URLException "
-        "S3 S3AccessDenied S3Error S3GetObject S3Interrupted S3InvalidRange S3InvalidUrl "
-        "S3NotFound S3Object S3ObjectChanged S3PutObject S3Unavailable"
+        "MetaflowS3URLException S3 S3AccessDenied S3Error S3GetObject S3Interrupted "
+        "S3InvalidRange S3InvalidUrl S3NotFound S3Object S3ObjectChanged S3PutObject "
+        "S3Unavailable"
     ),
     "flowkit.table": "DataFrame Table",
 }

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NoReturn, Protocol
 
 import flowkit.worker
@@ -21,12 +21,12 @@ from flowkit.worker import (
     Bound,
     CallExitHooks,
     Channel,
+    Decorate,
     Described,
     Exited,
     ExitHooksCalled,
     Failed,
     Message,
-    Redescribe,
     Refused,
     Started,
     send,
@@ -46,8 +46,13 @@ class FlowHost(Protocol):
     def rebind(self, store: StoreAddress, earlier: Digest) -> Digest:
         """Keep an earlier run's parameters with the flow's constants of today."""
 
-    def redescribe(self, description: FlowDescription) -> None:
-        """Run steps under other policies from now on."""
+    def decorate(self, specs: Sequence[str]) -> None:
+        """Put `--with` options on the steps from now on; `description` tells of them.
+
+        Raises:
+            UsageError: a spec cannot be used.
+            FlowInvalid: a mutator raised, or the flow has faults now.
+        """
 
     def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
         """Call the flow's exit hooks for a run that has ended; returns those that raised."""
@@ -67,6 +72,7 @@ class ZygoteHost:
 
     def __init__(self, file: str, name: str | None, *, environ: Mapping[str, str]) -> None:
         self._file, self._name, self._environ = file, name, environ
+        self._specs: tuple[str, ...] = ()
         self._start()
 
     def _start(self) -> None:
@@ -120,10 +126,14 @@ class ZygoteHost:
         """Keep an earlier run's parameters with the flow's constants of today."""
         return self._bound(Bind(store, "", earlier=earlier))
 
-    def redescribe(self, description: FlowDescription) -> None:
-        """Run steps under other policies from now on."""
-        self.description = description
-        send(self.socket, Redescribe(description))
+    def decorate(self, specs: Sequence[str]) -> None:
+        """Put `--with` options on the steps from now on; `description` tells of them."""
+        self._specs = tuple(specs)
+        send(self.socket, Decorate(self._specs))
+        answer = self._answer()
+        if not isinstance(answer, Described):
+            raise FlowkitBug(f"a zygote answered {type(answer).__name__} to decorators")
+        self.description = answer.description
 
     def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
         """Call the flow's exit hooks for a run that has ended; returns those that raised."""
@@ -137,11 +147,11 @@ class ZygoteHost:
         return answer.failed
 
     def restart(self) -> None:
-        """Start again after the process died, under the same policies."""
-        description = self.description
+        """Start again after the process died, with the same decorators."""
         self.close()
         self._start()
-        self.redescribe(description)
+        if self._specs:
+            self.decorate(self._specs)
 
     def close(self) -> None:
         """Hang up; the process kills its children and ends. May be called twice."""

@@ -12,7 +12,6 @@ from copy import deepcopy
 from typing import TextIO
 
 from flowkit.executor.host import Given
-from flowkit.graph import FlowDescription
 from flowkit.ports import Exit, Output
 from flowkit.store import Store
 from flowkit.values import Attempt, Digest, RunId, StoreAddress, TaskSpec
@@ -42,7 +41,7 @@ class InlineHost:
     """
 
     def __init__(self, file: str, name: str | None) -> None:
-        self.loaded: LoadedFlow = load_flow(file, name)
+        self._undecorated = self.loaded = load_flow(file, name)
         self.description = self.loaded.description
         self._stores: dict[StoreAddress, Store] = {}
 
@@ -61,10 +60,10 @@ class InlineHost:
         """Keep an earlier run's parameters with the flow's constants of today."""
         return rebind(self.loaded, self.store(store), earlier)
 
-    def redescribe(self, description: FlowDescription) -> None:
-        """Run steps under other policies from now on."""
-        self.description = description
-        self.loaded = self.loaded.with_description(description)
+    def decorate(self, specs: Sequence[str]) -> None:
+        """Put `--with` options on the steps from now on; `description` tells of them."""
+        self.loaded = self._undecorated.with_specs(specs)
+        self.description = self.loaded.description
 
     def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
         """Call the flow's exit hooks for a run that has ended; returns those that raised."""

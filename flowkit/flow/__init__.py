@@ -21,6 +21,8 @@ from flowkit.flow.decorators import (
     step,
     timeout,
 )
+from flowkit.flow.drafting import draft_flow
+from flowkit.flow.drafts import FlowDraft
 from flowkit.flow.flow_decorators import (
     conda_base,
     exit_functions,
@@ -33,12 +35,13 @@ from flowkit.flow.flow_decorators import (
 )
 from flowkit.flow.include_file import IncludeFile
 from flowkit.flow.inputs import Inputs
-from flowkit.flow.marks import MarkFault, StepMark
+from flowkit.flow.marks import Applied, MarkFault, StepMark
 from flowkit.flow.merge import (
     MergeFailed,
     MissingInMergeArtifactsException,
     UnhandledInMergeArtifactsException,
 )
+from flowkit.flow.mutators import FlowMutator, MutableFlow, MutableStep, StepMutator
 from flowkit.flow.parameters import (
     JSONType,
     Parameter,
@@ -47,15 +50,24 @@ from flowkit.flow.parameters import (
     constants_of,
 )
 from flowkit.flow.reading import choose_flow, describe_flow, find_flows
-from flowkit.flow.spec import FlowSpec, assigned, importing, open_flow
+from flowkit.flow.spec import FlowSpec, assigned, has_gone_on, importing, open_flow
 from flowkit.flow.task_state import TaskState, Transition
 from flowkit.flow.triggers import Triggers
+from flowkit.flow.user_decorators import (
+    USER_SKIP_STEP,
+    UserStepDecorator,
+    user_step_decorator,
+)
 from flowkit.flow.with_specs import apply_with
 
 __all__ = [
+    "USER_SKIP_STEP",
+    "Applied",
     "CaughtFailure",
     "Current",
     "CurrentTask",
+    "FlowDraft",
+    "FlowMutator",
     "FlowSpec",
     "IncludeFile",
     "Inputs",
@@ -63,13 +75,17 @@ __all__ = [
     "MarkFault",
     "MergeFailed",
     "MissingInMergeArtifactsException",
+    "MutableFlow",
+    "MutableStep",
     "Parameter",
     "ParameterContext",
     "StepMark",
+    "StepMutator",
     "TaskState",
     "Transition",
     "Triggers",
     "UnhandledInMergeArtifactsException",
+    "UserStepDecorator",
     "apply_with",
     "assigned",
     "batch",
@@ -82,10 +98,12 @@ __all__ = [
     "constants_of",
     "current",
     "describe_flow",
+    "draft_flow",
     "environment",
     "exit_functions",
     "exit_hook",
     "find_flows",
+    "has_gone_on",
     "importing",
     "kubernetes",
     "open_flow",
@@ -99,4 +117,5 @@ __all__ = [
     "timeout",
     "trigger",
     "trigger_on_finish",
+    "user_step_decorator",
 ]

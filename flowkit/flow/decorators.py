@@ -6,10 +6,10 @@ all other faults when the flow is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
-from flowkit.flow.marks import Applied, MarkFault, StepMark, mark_applied, mark_as_step
+from flowkit.flow.marks import Applied, MarkFault, StepMark, is_bare, mark_applied, mark_as_step
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -27,7 +27,7 @@ def step(*args: Any, **options: object) -> Any:
     fits = all(
         name in ("start", "end") and isinstance(value, bool) for name, value in options.items()
     )
-    if fits and (not args or _is_bare(args, options)):
+    if fits and (not args or is_bare(args, options)):
         told = StepMark(start=bool(options.get("start")), end=bool(options.get("end")))
     else:
         told = StepMark(faults=(_STEP_ARGUMENTS,))
@@ -36,7 +36,7 @@ def step(*args: Any, **options: object) -> Any:
         mark_as_step(function, told)
         return function
 
-    return mark(args[0]) if _is_bare(args, options) else mark
+    return mark(args[0]) if is_bare(args, options) else mark
 
 
 @overload
@@ -141,13 +141,8 @@ def conda(*args: Any, **options: Any) -> Any:
     return _policy("conda", args, options)
 
 
-def _is_bare(args: Sequence[object], options: Mapping[str, object]) -> bool:
-    """Say whether a decorator stands without parentheses: all it got is the function."""
-    return len(args) == 1 and not options and (callable(args[0]) or hasattr(args[0], "__get__"))
-
-
 def _policy(name: str, args: tuple[Any, ...], options: Mapping[str, object]) -> Any:
-    bare = _is_bare(args, options)
+    bare = is_bare(args, options)
     applied = Applied(name, () if bare else args, options)
 
     def mark(function: Any) -> Any:

@@ -90,6 +90,18 @@ def conda_base(**options: Any) -> Callable[[FlowClass], FlowClass]:
     return _on_flow("conda_base", options)
 
 
+def mark_flow(flow_class: FlowClass, applied: Applied) -> FlowClass:
+    """Note on a class that a decorator was applied to it. Raises FlowInvalid for no class."""
+    if not isinstance(flow_class, type):
+        raise FlowInvalid(
+            f"`@{applied.name}` decorates `{getattr(flow_class, '__name__', flow_class)}`, "
+            "but is for flows",
+            hint="put it above the class of the flow",
+        )
+    setattr(flow_class, FLOW_MARK, (*vars(flow_class).get(FLOW_MARK, ()), applied))
+    return flow_class
+
+
 def flow_decorators(flow_class: type) -> list[Applied]:
     """Return the decorators of a flow, outermost first, inherited ones after its own.
 
@@ -103,10 +115,12 @@ def flow_decorators(flow_class: type) -> list[Applied]:
     return found
 
 
-def settled_flow(flow_class: type) -> tuple[FlowPolicies, list[MarkFault]]:
-    """Return the policies of a flow, and what is wrong with its decorators."""
+def settled_flow(decorators: Sequence[Applied]) -> tuple[FlowPolicies, list[MarkFault]]:
+    """Return the policies that a flow's decorators ask for, and what is wrong with them."""
     policies, faults, seen = FlowPolicies(), list[MarkFault](), set[str]()
-    for one in flow_decorators(flow_class):
+    for one in decorators:
+        if one.user is not None:
+            continue
         rule = FLOW_RULES[one.name]
         if one.name in seen and not rule.repeats:
             message = f"`@{one.name}` is applied twice"
@@ -140,13 +154,6 @@ def _on_flow(name: str, options: Mapping[str, Any]) -> Callable[[FlowClass], Flo
     applied = Applied(name, (), options)
 
     def mark(flow_class: FlowClass) -> FlowClass:
-        if not isinstance(flow_class, type):
-            raise FlowInvalid(
-                f"`@{name}` decorates `{getattr(flow_class, '__name__', flow_class)}`, "
-                "but is for flows",
-                hint="put it above the class of the flow",
-            )
-        setattr(flow_class, FLOW_MARK, (*vars(flow_class).get(FLOW_MARK, ()), applied))
-        return flow_class
+        return mark_flow(flow_class, applied)
 
     return mark

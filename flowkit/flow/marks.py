@@ -6,7 +6,7 @@ read, with all other faults: only then are the values of configs known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import isclass
 from typing import Any
@@ -33,11 +33,17 @@ class MarkFault:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """A decorator as it was applied."""
+    """A decorator as it was applied. `user`: the class of one that is not flowkit's."""
 
     name: str
     args: tuple[Any, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+    user: type | None = None
+
+    @property
+    def full_name(self) -> str:
+        """The name by which it can be found: with its module, if it is not flowkit's."""
+        return f"{self.user.__module__}.{self.user.__qualname__}" if self.user else self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +66,8 @@ class StepMark:
             faults.append(_twice("step"))
         # As they are written: the outermost one first.
         for one in reversed(self.applied):
+            if one.user is not None:
+                continue
             if one.name in seen and not POLICY_RULES[one.name].repeats:
                 faults.append(_twice(one.name))
                 continue
@@ -76,6 +84,11 @@ class StepMark:
                     )
                 )
         return policies, tuple(faults)
+
+
+def is_bare(args: Sequence[object], options: Mapping[str, object]) -> bool:
+    """Say whether a decorator stands without parentheses: all it got is the function."""
+    return len(args) == 1 and not options and (callable(args[0]) or hasattr(args[0], "__get__"))
 
 
 def step_mark(member: object) -> StepMark | None:

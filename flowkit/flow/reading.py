@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from types import FunctionType, ModuleType
 from typing import Any
 
 from flowkit.errors import UsageError
 from flowkit.flow.attributes import assignments
+from flowkit.flow.drafts import FlowDraft
 from flowkit.flow.flow_decorators import settled_flow
 from flowkit.flow.handing_over import HandOver, HandOverReader
 from flowkit.flow.marks import StepMark, step_mark, unmarked
@@ -34,15 +36,18 @@ from flowkit.graph import (
 )
 
 
-def describe_flow(flow_class: type, *, file: str | None = None) -> FlowDescription:
+def describe_flow(
+    flow_class: type, *, file: str | None = None, draft: FlowDraft | None = None
+) -> FlowDescription:
     """Read a flow from its class, with the steps and parameters that it inherits.
 
-    `file` is what the user calls the flow's file; places in it are shown that way.
+    `file` is what the user calls the flow's file; places in it are shown that way. `draft` has
+    the decorators, where they are others than those that stand on the class.
 
     Raises:
         FlowFaults: the flow breaks rules; all of those that were found.
     """
-    description, faults = _FlowReader(flow_class, file).read()
+    description, faults = _FlowReader(flow_class, file, draft or FlowDraft.of(flow_class)).read()
     if faults:
         raise FlowFaults(description.name, faults, file=description.file)
     return description
@@ -106,12 +111,13 @@ def _has_start(flow_class: type) -> bool:
 class _FlowReader:
     """Reads one flow; its faults gather on the way."""
 
-    def __init__(self, flow_class: type, file: str | None) -> None:
+    def __init__(self, flow_class: type, file: str | None, draft: FlowDraft) -> None:
         own = module_file(flow_class)
         self._class, self._file = flow_class, file or own or "<unknown>"
+        self._draft, self._wrappers = draft, draft.wrappers()
         self._sources = Sources(own=own, shown=file)
         self._members = members_of(flow_class)
-        self._marks = _steps(self._members)
+        self._marks = dict(draft.steps)
         self._constants = {
             name: member.value
             for name, member in self._members.items()
@@ -227,7 +233,7 @@ class _FlowReader:
         return tuple(described)
 
     def _flow_policies(self) -> FlowPolicies:
-        policies, faults = settled_flow(self._class)
+        policies, faults = settled_flow(self._draft.decorators)
         place = self._sources.place_of_class(self._class)
         for one in faults:
             self._fault(one.rule, f"{one.message} (flow)", one.hint, place=place)
@@ -243,7 +249,8 @@ class _FlowReader:
             return Node(name=name, kind=Kind.LINEAR, place=place, policies=policies)
         hand_over = self._hand_over(name, source, place)
         assert function is not None
-        code, names = self._scope.read(function, source)
+        wrappers = self._wrappers.get(name, ())
+        code, names = self._scope.read(function, source, wrappers)
         kind = hand_over.kind if hand_over else Kind.END if name == end else Kind.LINEAR
         return Node(
             name=name,
@@ -313,7 +320,8 @@ class _FlowReader:
                 fault.hint,
                 place=Place(place.file, line),
             )
-        return policies
+        names = tuple(one.full_name for one in self._wrappers.get(name, ()))
+        return replace(policies, wrappers=names) if names else policies
 
     def _check_artifacts(self) -> None:
         """Find artifacts that would hide a step, or what FlowSpec needs itself."""

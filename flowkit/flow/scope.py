@@ -8,7 +8,7 @@ from there. What is installed is left to versions of packages.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from inspect import unwrap
 from pathlib import PurePath
@@ -16,6 +16,7 @@ from types import FunctionType, ModuleType
 from typing import Final
 
 from flowkit.flow.attributes import reads
+from flowkit.flow.marks import Applied
 from flowkit.flow.members import Member
 from flowkit.flow.source import (
     FunctionSource,
@@ -40,10 +41,17 @@ class Scope:
         file = module_file(flow_class)
         self._folder = PurePath(file).parent if file else None
 
-    def read(self, function: FunctionType, source: FunctionSource) -> tuple[str, set[str]]:
-        """Return a digest of all code of a step, and the names that this code reads on `self`."""
+    def read(
+        self, function: FunctionType, source: FunctionSource, wrappers: Sequence[Applied] = ()
+    ) -> tuple[str, set[str]]:
+        """Return a digest of all code of a step, and the names that this code reads on `self`.
+
+        `wrappers` are the decorators that run code around the step: their code is the step's, too.
+        """
         walk = _Walk(self, self._sources)
         walk.enter(function, source, method=True)
+        for at, one in enumerate(wrappers):
+            walk.enter_wrapper(at, one)
         own = code_digest(source)
         if not walk.found:
             return own, walk.reads
@@ -110,6 +118,16 @@ class _Walk:
             self.reads |= names
             for name in sorted(names):
                 self._take_member(name)
+
+    def enter_wrapper(self, at: int, applied: Applied) -> None:
+        """Take a decorator that runs code around the step, and what it was given."""
+        assert applied.user is not None
+        given = [*map(_plain, applied.args), *map(_plain, applied.options.items())]
+        self.found[f"@{at}:{applied.full_name}"] = digest_of(given)
+        self._take_class(applied.user)
+        generator = getattr(applied.user, "generator", None)
+        for function in _functions(generator):
+            self._take_function(applied.full_name, function)
 
     def _take_member(self, name: str) -> None:
         key = f"self.{name}"
@@ -185,6 +203,12 @@ class _Walk:
             self.found[key] = written
         elif isinstance(value, _PLAIN):
             self.found[key] = repr(value)
+
+
+def _plain(value: object) -> str:
+    """Return what tells values apart that are plain; others count by their type."""
+    parts = value if isinstance(value, tuple) else (value,)
+    return repr([one if isinstance(one, _PLAIN) else type(one).__qualname__ for one in parts])
 
 
 def _functions(value: object) -> Iterator[FunctionType]:

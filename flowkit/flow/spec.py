@@ -198,6 +198,11 @@ def open_flow(flow_class: type[FlowSpec], state: TaskState) -> FlowSpec:
     return flow
 
 
+def has_gone_on(flow: FlowSpec) -> bool:
+    """Say whether the step that runs on a flow object has called `self.next`."""
+    return _state(flow).transition is not None
+
+
 def assigned(flow: FlowSpec) -> dict[str, object]:
     """Return what is set on a flow object: its own artifacts, and inherited ones it has read."""
     return {name: value for name, value in vars(flow).items() if name != STATE}

@@ -2,69 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from importlib import import_module
 
 import msgspec
 
 from flowkit.errors import UsageError
+from flowkit.flow.drafts import FlowDraft
+from flowkit.flow.marks import Applied
 from flowkit.flow.policies import PolicyRejected
-from flowkit.flow.policy_rules import POLICY_RULES, apply_policy, is_set
-from flowkit.graph import FlowDescription, Kind, Policies
+from flowkit.flow.policy_rules import POLICY_RULES, apply_policy
+from flowkit.flow.user_decorators import StepDecorator
+from flowkit.graph import Kind, Policies
+
+NEEDS_ITS_RESULT = (Kind.FOREACH, Kind.SWITCH)
+"""How steps hand over that `--with catch` goes around."""
 
 
-def with_policies(policies: Policies, text: str) -> Policies:
-    """Add what a `--with` option asks for, such as `retry:times=2`, unless it is set already.
+def apply_with(draft: FlowDraft, specs: Sequence[str], kinds: Mapping[str, Kind]) -> None:
+    """Put what `--with` options ask for on every step that has no such decorator of its own.
 
-    Raises:
-        UsageError: no such decorator or option, or a value that it cannot use.
-    """
-    name, options = _parse_with(text)
-    if is_set(name, policies):
-        return policies
-    try:
-        return apply_policy(name, policies, args=(), options=options)
-    except PolicyRejected as error:
-        raise UsageError(f"`--with {text}`: {error.message}", hint=error.hint) from error
-
-
-def apply_with(description: FlowDescription, specs: Sequence[str]) -> FlowDescription:
-    """Apply `--with` options to every step that has no such policy of its own.
-
-    `catch` goes around steps that fan out or switch, and of two options for one decorator the
-    first one counts.
+    `catch` goes around steps that fan out or switch, as `kinds` tells them, and of two options
+    for one decorator the first one counts. A user's own decorator is put on a step once.
 
     Raises:
         UsageError: no such decorator or option, or a value that it cannot use.
     """
-    nodes = []
     for spec in specs:
-        with_policies(Policies(), spec)  # Wrong options are told even if no step takes them.
-    for node in description.nodes:
-        policies = node.policies
-        for spec in specs:
-            if _parse_with(spec)[0] == "catch" and node.kind in (Kind.FOREACH, Kind.SWITCH):
+        applied = _checked(spec)
+        for step, mark in draft.steps.items():
+            if applied.name == "catch" and kinds.get(step) in NEEDS_ITS_RESULT:
                 continue
-            policies = with_policies(policies, spec)
-        nodes.append(replace(node, policies=policies))
-    return replace(description, nodes=tuple(nodes))
+            if not any(one.full_name == applied.full_name for one in mark.applied):
+                draft.apply(step, applied)
 
 
-def _parse_with(text: str) -> tuple[str, dict[str, object]]:
-    """Split `name:option=value,option=value`; values are JSON, or else plain text.
+def is_repeatable(name: str) -> bool:
+    """Say whether a decorator of flowkit's may stand on a step several times."""
+    return name in POLICY_RULES and POLICY_RULES[name].repeats
 
-    >>> _parse_with('environment:vars={"A": "1", "B": "2"}')
-    ('environment', {'vars': {'A': '1', 'B': '2'}})
+
+def _checked(spec: str) -> Applied:
+    """Read a spec; wrong options are told even if no step takes them."""
+    applied = parsed_with(spec)
+    if applied.user is None:
+        try:
+            apply_policy(applied.name, Policies(), args=(), options=applied.options)
+        except PolicyRejected as error:
+            raise UsageError(f"`--with {spec}`: {error.message}", hint=error.hint) from error
+    return applied
+
+
+def parsed_with(text: str) -> Applied:
+    """Read `name:option=value,option=value`; values are JSON, or else plain text.
+
+    The name is flowkit's own, or a user's with its module: `helpers.timed`.
+
+    Raises:
+        UsageError: no such decorator, or an option without a value.
+
+    >>> parsed_with('environment:vars={"A": "1", "B": "2"}').options
+    {'vars': {'A': '1', 'B': '2'}}
     """
     name, _, rest = text.partition(":")
+    user = None
     if name not in POLICY_RULES:
-        near = get_close_matches(name, POLICY_RULES, n=1)
-        known = ", ".join(f"`{one}`" for one in sorted(POLICY_RULES))
-        raise UsageError(
-            f"`--with {text}`: there is no decorator `{name}`",
-            hint=f"did you mean `{near[0]}`?" if near else f"known decorators are {known}",
-        )
+        user = _user_decorator(text, name)
+        name = user.__name__
     options: dict[str, object] = {}
     for part in _parts(rest):
         option, equals, value = part.partition("=")
@@ -74,7 +79,34 @@ def _parse_with(text: str) -> tuple[str, dict[str, object]]:
                 hint="write it as in `--with retry:times=2,minutes_between_retries=0`",
             )
         options[option.strip()] = _value(value.strip())
-    return name, options
+    return Applied(name, (), options, user)
+
+
+def _user_decorator(text: str, name: str) -> type[StepDecorator]:
+    """Import a user's decorator by its full name."""
+    module, dot, member = name.rpartition(".")
+    if not dot:
+        near = get_close_matches(name, POLICY_RULES, n=1)
+        known = ", ".join(f"`{one}`" for one in sorted(POLICY_RULES))
+        raise UsageError(
+            f"`--with {text}`: there is no decorator `{name}`",
+            hint=f"did you mean `{near[0]}`?"
+            if near
+            else f"known decorators are {known}; name one of your own with its module",
+        )
+    try:
+        found = getattr(import_module(module), member)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"`--with {text}`: `{name}` cannot be imported: {error}",
+            hint="name the module as the flow would import it, as in `--with helpers.timed`",
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, StepDecorator)):
+        raise UsageError(
+            f"`--with {text}`: `{name}` is no decorator of steps",
+            hint="make one with `@user_step_decorator`, or a subclass of `StepMutator`",
+        )
+    return found
 
 
 def _parts(text: str) -> list[str]:

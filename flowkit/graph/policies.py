@@ -55,7 +55,8 @@ class Policies:
     """What the decorators of a step ask for.
 
     `concurrency`: the most tasks of the step at once; None is no limit of its own.
-    `variables`: environment variables of the step.
+    `variables`: environment variables of the step. `wrappers`: full names of the user's own
+    decorators that run code around it, outermost first.
     """
 
     retry: Retry | None = None
@@ -65,6 +66,7 @@ class Policies:
     concurrency: int | None = None
     variables: tuple[tuple[str, str], ...] = ()
     backends: tuple[Backend, ...] = ()
+    wrappers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

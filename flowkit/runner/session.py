@@ -152,9 +152,7 @@ class FlowSession:
         if options.run_id_file:
             _check_writable(Path(options.run_id_file))
         if options.with_specs:
-            from flowkit.flow import apply_with  # the driver reads flows as data; else no need
-
-            self._host.redescribe(apply_with(self.description, options.with_specs))
+            self._host.decorate(options.with_specs)
         refuse_backends(self.description)
         # What is wrong with these is told before anything is bound or kept.
         self._project(options)

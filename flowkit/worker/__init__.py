@@ -3,7 +3,8 @@
 `attempt`: `run_attempt`, the one entry for every way of running. `loading`: the user's module.
 `binding`: parameters to artifacts. `exit_hooks`: what is called when a run has ended.
 `zygote`: the process that imports once and forks. `messages`:
-what it and its driver say. `output`: what a step prints. `guards`, `randomness`, `failure`: what
+what it and its driver say. `output`: what a step prints. `wrapping`: the decorators
+of the user's own around a step. `guards`, `randomness`, `failure`: what
 surrounds a step. `libc`: a few calls to C. `__main__`: the processes' entry.
 """
 
@@ -16,7 +17,7 @@ from flowkit.lazy import loads
 if TYPE_CHECKING:
     from flowkit.worker.attempt import UNCHANGEABLE, run_attempt
     from flowkit.worker.binding import bind, rebind
-    from flowkit.worker.exit_hooks import Failed, call_exit_hooks
+    from flowkit.worker.exit_hooks import call_exit_hooks
     from flowkit.worker.failure import failure_of
     from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow, module_name
     from flowkit.worker.messages import (
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
         CallExitHooks,
         Cancel,
         Channel,
+        Decorate,
         Described,
         Exited,
         ExitHooksCalled,
+        Failed,
         Message,
-        Redescribe,
         Refused,
         Started,
         Submit,
@@ -44,6 +46,7 @@ __all__ = [
     "CallExitHooks",
     "Cancel",
     "Channel",
+    "Decorate",
     "Described",
     "ExitHooksCalled",
     "Exited",
@@ -53,7 +56,6 @@ __all__ = [
     "LineReader",
     "LoadedFlow",
     "Message",
-    "Redescribe",
     "Refused",
     "Started",
     "Stream",
@@ -73,12 +75,12 @@ __getattr__ = loads(
     {
         "flowkit.worker.attempt": "UNCHANGEABLE run_attempt",
         "flowkit.worker.binding": "bind rebind",
-        "flowkit.worker.exit_hooks": "Failed call_exit_hooks",
+        "flowkit.worker.exit_hooks": "call_exit_hooks",
         "flowkit.worker.failure": "failure_of",
         "flowkit.worker.loading": "FlowNotImportable LoadedFlow load_flow module_name",
         "flowkit.worker.messages": (
-            "Bind Bound CallExitHooks Cancel Channel Described ExitHooksCalled Exited Message "
-            "Redescribe Refused Started Submit send"
+            "Bind Bound CallExitHooks Cancel Channel Decorate Described ExitHooksCalled Exited "
+            "Failed Message Refused Started Submit send"
         ),
         "flowkit.worker.output": "Line LineReader Stream",
     },

@@ -41,6 +41,7 @@ from flowkit.values import (
 from flowkit.worker.failure import failure_of
 from flowkit.worker.guards import Tempdir, time_limit, variables
 from flowkit.worker.loading import LoadedFlow
+from flowkit.worker.wrapping import call_step
 
 UNCHANGEABLE = (type(None), bool, int, float, complex, str, bytes)
 """Types of values that nothing can change in place."""
@@ -110,7 +111,7 @@ def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> _Ending:
         if spec.fallback:
             ending.caught = spec.fallback
         else:
-            ending.caught = _call(flow, node, spec, opened.inputs)
+            ending.caught = _call(loaded, flow, spec, opened.inputs)
         if ending.caught is not None:
             state.transition = Transition(node.targets)
             if node.policies.catch and node.policies.catch.var:
@@ -125,19 +126,17 @@ def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> _Ending:
 
 
 def _call(
-    flow: FlowSpec, node: Node, spec: TaskSpec, inputs: Callable[[], Inputs]
+    loaded: LoadedFlow, flow: FlowSpec, spec: TaskSpec, inputs: Callable[[], Inputs]
 ) -> Failure | None:
     """Call the user's step; returns what `@catch` swallows."""
+    node = loaded.nodes[spec.attempt.key.step]
     limit = node.policies.timeout
-    method = getattr(flow, node.name)
     try:
         with ExitStack() as around:
             around.enter_context(variables(node.policies.variables))
             around.enter_context(time_limit(node.name, limit.limit_s if limit else None))
-            if node.is_join:
-                method(inputs())
-            else:
-                method()
+            wrappers = loaded.wrappers.get(node.name, ())
+            call_step(flow, node, wrappers, inputs() if node.is_join else None)
     except (Exception, SystemExit) as error:
         if not (spec.last_attempt and node.policies.catch):
             raise

@@ -16,9 +16,7 @@ from flowkit.native import die_with_parent
 from flowkit.values import Failure, RunId
 from flowkit.worker.failure import failure_of
 from flowkit.worker.libc import flush_streams
-
-Failed = tuple[tuple[str, Failure], ...]
-"""Functions that raised, by name, and what."""
+from flowkit.worker.messages import Failed
 
 
 def call_exit_hooks(flow_class: type[FlowSpec], run: RunId, *, succeeded: bool) -> Failed:

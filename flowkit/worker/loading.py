@@ -6,13 +6,21 @@ import importlib.util
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
 
 from flowkit.errors import FlowInvalid, FlowkitError, NotFound
-from flowkit.flow import FlowSpec, choose_flow, describe_flow, find_flows, importing
-from flowkit.graph import FlowDescription, Node
+from flowkit.flow import (
+    Applied,
+    FlowSpec,
+    choose_flow,
+    describe_flow,
+    draft_flow,
+    find_flows,
+    importing,
+)
+from flowkit.graph import FlowDescription, Kind, Node
 from flowkit.values import Failure
 from flowkit.worker.failure import failure_of
 
@@ -37,14 +45,41 @@ class LoadedFlow:
     flow_class: type[FlowSpec]
     description: FlowDescription
     nodes: Mapping[str, Node]
+    wrappers: Mapping[str, tuple[Applied, ...]]
+    """Decorators of the user's own that run code around a step, by step, outermost first."""
 
-    def with_description(self, description: FlowDescription) -> LoadedFlow:
-        """Return the same flow under other policies."""
-        return LoadedFlow(self.flow_class, description, {n.name: n for n in description.nodes})
+    @classmethod
+    def read(
+        cls,
+        flow_class: type[FlowSpec],
+        file: str,
+        specs: Sequence[str] = (),
+        kinds: Mapping[str, Kind] | None = None,
+    ) -> LoadedFlow:
+        """Read a flow's class. Raises what `draft_flow` and `describe_flow` do."""
+        draft = draft_flow(flow_class, specs, kinds)
+        description = describe_flow(flow_class, file=file, draft=draft)
+        description = replace(description, unsafe_to_fork=_unsafe_to_fork())
+        nodes = {node.name: node for node in description.nodes}
+        return cls(flow_class, description, nodes, draft.wrappers())
+
+    def with_specs(self, specs: Sequence[str]) -> LoadedFlow:
+        """Return the same flow with what `--with` options put on its steps.
+
+        Raises:
+            UsageError: a spec cannot be used.
+            FlowInvalid: a mutator raised, or the flow has faults now.
+        """
+        if not specs:
+            return self
+        kinds = {name: node.kind for name, node in self.nodes.items()}
+        return LoadedFlow.read(self.flow_class, self.description.file, specs, kinds)
 
 
-def load_flow(file: str, name: str | None) -> LoadedFlow:
+def load_flow(file: str, name: str | None, specs: Sequence[str] = ()) -> LoadedFlow:
     """Import a flow file and read the flow named `name`, or the only one in it.
+
+    `specs` are `--with` options.
 
     The module is named after its file, whichever process imports it, so that a pickled object of
     a class in it loads in every task.
@@ -53,12 +88,11 @@ def load_flow(file: str, name: str | None) -> LoadedFlow:
         NotFound: no such file.
         FlowNotImportable: importing it raised.
         FlowInvalid: the flow has faults.
-        UsageError: it has several flows, none, or not the one named.
+        UsageError: it has several flows, none, or not the one named; or a spec cannot be used.
     """
     module = _import(file)
     flow_class = choose_flow(find_flows(module), name, file=file)
-    description = replace(describe_flow(flow_class, file=file), unsafe_to_fork=_unsafe_to_fork())
-    return LoadedFlow(flow_class, description, {node.name: node for node in description.nodes})
+    return LoadedFlow.read(flow_class, file).with_specs(specs)
 
 
 def module_name(file: str) -> str:

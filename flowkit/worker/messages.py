@@ -23,6 +23,10 @@ CHUNK = 1 << 16
 MOST_DESCRIPTORS = 16
 
 
+Failed = tuple[tuple[str, Failure], ...]
+"""Functions that raised, by name, and what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Described:
     """The flow was imported and read."""
@@ -72,14 +76,14 @@ class CallExitHooks:
 class ExitHooksCalled:
     """The exit hooks have been called; those that raised, and what."""
 
-    failed: tuple[tuple[str, Failure], ...]
+    failed: Failed
 
 
 @dataclass(frozen=True, slots=True)
-class Redescribe:
-    """Run steps under these policies from now on."""
+class Decorate:
+    """Put these `--with` options on the steps from now on; the answer describes the flow anew."""
 
-    description: FlowDescription
+    specs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,10 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class ColdStart:
-    """All that a fresh interpreter is told: what to run, and under which policies."""
+    """All that a fresh interpreter is told: what to run, and which `--with` options there are."""
 
     spec: TaskSpec
-    description: FlowDescription
+    specs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ Message = (
     | Refused
     | Bind
     | Bound
-    | Redescribe
+    | Decorate
     | Submit
     | Cancel
     | Started
@@ -140,7 +144,7 @@ KINDS: Mapping[bytes, type[Message]] = {
     b"r": Refused,
     b"b": Bind,
     b"p": Bound,
-    b"D": Redescribe,
+    b"D": Decorate,
     b"s": Submit,
     b"c": Cancel,
     b"S": Started,

@@ -40,11 +40,11 @@ from flowkit.worker.messages import (
     Cancel,
     Channel,
     ColdStart,
+    Decorate,
     Described,
     Exited,
     ExitHooksCalled,
     Message,
-    Redescribe,
     Refused,
     Started,
     Submit,
@@ -100,7 +100,9 @@ class Zygote:
         self, channel: socket.socket, loaded: LoadedFlow, randomness: ImportedRandomness
     ) -> None:
         self._channel = Channel(channel)
-        self._loaded, self._randomness = loaded, randomness
+        self._undecorated = self._loaded = loaded
+        self._specs: tuple[str, ...] = ()
+        self._randomness = randomness
         self._children: dict[int, _Child] = {}
         self._stores: dict[StoreAddress, Store] = {}
         self._wake_reader, self._wake_writer = socket.socketpair()
@@ -152,8 +154,8 @@ class Zygote:
             case CallExitHooks(run, succeeded):
                 failed = call_exit_hooks_in_child(self._loaded.flow_class, run, succeeded=succeeded)
                 send(self._channel.socket, ExitHooksCalled(failed))
-            case Redescribe(description):
-                self._loaded = self._loaded.with_description(description)
+            case Decorate(specs):
+                self._decorate(specs)
             case _:
                 raise FlowkitBug(f"a driver sent {type(message).__name__} to a zygote")
 
@@ -168,6 +170,15 @@ class Zygote:
             send(self._channel.socket, refusal(error))
         else:
             send(self._channel.socket, Bound(parameters))
+
+    def _decorate(self, specs: tuple[str, ...]) -> None:
+        try:
+            self._loaded = self._undecorated.with_specs(specs)
+        except FlowkitError as error:
+            send(self._channel.socket, refusal(error))
+        else:
+            self._specs = specs
+            send(self._channel.socket, Described(self._loaded.description))
 
     def _open_store(self, address: StoreAddress) -> Store:
         if address not in self._stores:
@@ -205,7 +216,7 @@ class Zygote:
             self._wake_writer.close()
             self._selector.close()
             if cold:
-                _exec_cold(self._loaded, spec, stdout, stderr)
+                _exec_cold(self._loaded, ColdStart(spec, self._specs), stdout, stderr)
             capture(stdout, stderr)
             os.close(stdout)
             os.close(stderr)
@@ -269,7 +280,7 @@ def run_cold(file: str, spec_descriptor: int) -> int:
         spec_file.seek(0)
         submit = wire.decode(ColdStart, spec_file.read(), name="task spec")
     try:
-        loaded = load_flow(file, submit.spec.run.flow).with_description(submit.description)
+        loaded = load_flow(file, submit.spec.run.flow, submit.specs)
         store = open_store(submit.spec.store)
     except FlowkitError as error:
         print(f"flowkit: {error.message}", file=sys.stderr)
@@ -282,12 +293,12 @@ def open_store(address: StoreAddress) -> Store:
     return Store.open(address.url, sync=address.sync, verify=address.verify)
 
 
-def _exec_cold(loaded: LoadedFlow, spec: TaskSpec, stdout: int, stderr: int) -> NoReturn:
+def _exec_cold(loaded: LoadedFlow, start: ColdStart, stdout: int, stderr: int) -> NoReturn:
     """Become a fresh interpreter; the spec travels in an unnamed file."""
     import tempfile
 
     with tempfile.TemporaryFile() as spec_file:
-        spec_file.write(wire.encode(ColdStart(spec, loaded.description)))
+        spec_file.write(wire.encode(start))
         spec_file.flush()
         descriptor = os.dup(spec_file.fileno())
     for inherited in (descriptor, stdout, stderr):

@@ -13,10 +13,10 @@ from flowkit.errors import FlowInvalid, UsageError
 from flowkit.flow import (
     MarkFault,
     StepMark,
-    apply_with,
     catch,
     concurrency,
     describe_flow,
+    draft_flow,
     environment,
     resources,
     retry,
@@ -26,9 +26,6 @@ from flowkit.flow import (
 from flowkit.graph import (
     Catch,
     FlowDescription,
-    Kind,
-    Node,
-    Place,
     Policies,
     Resources,
     Retry,
@@ -54,12 +51,25 @@ def faults_of(*decorators: Any) -> tuple[MarkFault, ...]:
     return mark_of(*decorators).settled()[1]
 
 
-def node(name: str, kind: Kind = Kind.LINEAR, **policies: Any) -> Node:
-    return Node(name=name, kind=kind, place=Place("f.py", 1), policies=Policies(**policies))
+LINEAR = """
+    class Flow(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self): ...
+"""
 
 
-def flow_of(*nodes: Node) -> FlowDescription:
-    return FlowDescription(name="F", file="f.py", start="start", end="end", nodes=nodes)
+def described(flow: type, *specs: str) -> FlowDescription:
+    """Read a flow with `--with` options."""
+    kinds = {node.name: node.kind for node in describe_flow(flow).nodes} if steps(flow) else {}
+    return describe_flow(flow, draft=draft_flow(flow, specs, kinds))
+
+
+def steps(flow: type) -> list[object]:
+    return [one for one in vars(flow).values() if hasattr(one, "__flowkit_step__")]
 
 
 POLICIES: list[tuple[Any, Policies]] = [
@@ -208,38 +218,66 @@ def test_classes_and_properties_cannot_be_decorated(decorator: Any) -> None:
         ("concurrency:limit=3", Policies(concurrency=3)),
     ],
 )
-def test_with_sets_a_policy_of_every_step(spec: str, policies: Policies) -> None:
-    made = apply_with(flow_of(node("start"), node("end", Kind.END)), [spec])
+def test_with_sets_a_policy_of_every_step(
+    flow_module: LoadModule, spec: str, policies: Policies
+) -> None:
+    made = described(flow_module(LINEAR).Flow, spec)
     assert [one.policies for one in made.nodes] == [policies, policies]
 
 
-def test_with_leaves_a_steps_own_policy_alone() -> None:
-    flow = flow_of(node("start", retry=Retry(0, 0)), node("a", variables=(("A", "1"),)))
-    made = apply_with(flow, ["retry:times=2", 'environment:vars={"B": "2"}'])
-    assert [one.policies.retry for one in made.nodes] == [Retry(0, 0), Retry(2, 120)]
+def test_with_leaves_a_steps_own_policy_alone(flow_module: LoadModule) -> None:
+    module = flow_module("""
+        class Flow(FlowSpec):
+            @retry(times=0)
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @environment(vars={"A": "1"})
+            @step
+            def end(self): ...
+    """)
+    made = described(module.Flow, "retry:times=2", 'environment:vars={"B": "2"}')
+    assert [one.policies.retry for one in made.nodes] == [Retry(0, 120), Retry(2, 120)]
     assert [one.policies.variables for one in made.nodes] == [(("B", "2"),), (("A", "1"),)]
 
 
-def test_first_of_two_options_for_one_decorator_counts() -> None:
-    (made,) = apply_with(flow_of(node("start")), ["retry:times=1", "retry:times=2"]).nodes
-    assert made.policies.retry == Retry(1, 120)
+def test_first_of_two_options_for_one_decorator_counts(flow_module: LoadModule) -> None:
+    made = described(flow_module(LINEAR).Flow, "retry:times=1", "retry:times=2")
+    assert {one.policies.retry for one in made.nodes} == {Retry(1, 120)}
 
 
-def test_with_catch_goes_around_steps_that_need_their_results() -> None:
-    kinds = [Kind.LINEAR, Kind.SPLIT, Kind.FOREACH, Kind.SWITCH, Kind.END]
-    made = apply_with(flow_of(*(node(kind, kind) for kind in kinds)), ["catch"])
-    assert [one.name for one in made.nodes if one.policies.catch] == ["linear", "split", "end"]
-
-
-def test_nothing_to_apply_changes_nothing(flow_module: LoadModule) -> None:
+def test_with_catch_goes_around_steps_that_need_their_results(flow_module: LoadModule) -> None:
     module = flow_module("""
         class Flow(FlowSpec):
-            @retry
-            @step(start=True, end=True)
-            def only(self): ...
+            @step
+            def start(self):
+                self.next(self.each, foreach="items")
+
+            @step
+            def each(self):
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.next({"a": self.one, "b": self.end}, condition="how")
+
+            @step
+            def one(self):
+                self.next(self.end)
+
+            @step
+            def end(self): ...
     """)
-    description = describe_flow(module.Flow)
-    assert apply_with(description, []) == description
+    made = described(module.Flow, "catch")
+    assert [one.name for one in made.nodes if one.policies.catch] == ["each", "one", "end"]
+
+
+def test_class_stays_as_it_is_written(flow_module: LoadModule) -> None:
+    module = flow_module(LINEAR)
+    before = describe_flow(module.Flow)
+    assert described(module.Flow, "retry") != before
+    assert describe_flow(module.Flow) == before
 
 
 @pytest.mark.parametrize(
@@ -259,9 +297,9 @@ def test_nothing_to_apply_changes_nothing(flow_module: LoadModule) -> None:
     ],
 )
 def test_wrong_with_is_a_usage_error_even_if_no_step_takes_it(
-    spec: str, said: str, hint: str
+    flow_module: LoadModule, spec: str, said: str, hint: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        apply_with(flow_of(), [spec])
+        described(flow_module("class Flow(FlowSpec): ...").Flow, spec)
     assert said in caught.value.message
     assert hint in (caught.value.hint or "")
