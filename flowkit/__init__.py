@@ -26,8 +26,11 @@ if TYPE_CHECKING:
         Run,
         Step,
         Task,
+        default_metadata,
         default_namespace,
+        get_metadata,
         get_namespace,
+        metadata,
         namespace,
     )
     from flowkit.errors import (
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
         FlowkitError,
         KeyMissing,
         MetadataError,
+        MetaflowException,
+        MetaflowInternalError,
         NotFound,
         PluginBroken,
         RunFailed,
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
         StepTimedOut,
         StoreError,
         StoreTooNew,
+        TimeoutException,
         UsageError,
         VersionMoved,
     )
@@ -57,6 +63,7 @@ if TYPE_CHECKING:
         IncludeFile,
         JSONType,
         MergeFailed,
+        MetaflowExceptionWrapper,
         MissingInMergeArtifactsException,
         MutableFlow,
         MutableStep,
@@ -132,6 +139,9 @@ __all__ = [
     "MergeFailed",
     "MetadataError",
     "Metaflow",
+    "MetaflowException",
+    "MetaflowExceptionWrapper",
+    "MetaflowInternalError",
     "MetaflowNamespaceMismatch",
     "MetaflowNotFound",
     "MetaflowS3AccessDenied",
@@ -168,6 +178,7 @@ __all__ = [
     "StoreTooNew",
     "Table",
     "Task",
+    "TimeoutException",
     "UnhandledInMergeArtifactsException",
     "UsageError",
     "UserStepDecorator",
@@ -178,11 +189,14 @@ __all__ = [
     "conda",
     "conda_base",
     "current",
+    "default_metadata",
     "default_namespace",
     "environment",
     "exit_hook",
+    "get_metadata",
     "get_namespace",
     "kubernetes",
+    "metadata",
     "namespace",
     "project",
     "pypi",
@@ -200,21 +214,22 @@ __all__ = [
 _ROOMS = {
     "flowkit.client": (
         "Artifact ArtifactMissing DataArtifact Flow Metaflow MetaflowNamespaceMismatch "
-        "MetaflowNotFound NamespaceMismatch Run Step Task default_namespace get_namespace "
-        "namespace"
+        "MetaflowNotFound NamespaceMismatch Run Step Task default_metadata default_namespace "
+        "get_metadata get_namespace metadata namespace"
     ),
     "flowkit.errors": (
         "Corrupt EnvironmentFailed ExecutorError FlowInvalid FlowkitBug FlowkitError KeyMissing "
-        "MetadataError NotFound PluginBroken RunFailed StepRaised StepTimedOut StoreError "
-        "StoreTooNew UsageError VersionMoved"
+        "MetadataError MetaflowException MetaflowInternalError NotFound PluginBroken RunFailed "
+        "StepRaised StepTimedOut StoreError StoreTooNew TimeoutException UsageError "
+        "VersionMoved"
     ),
     "flowkit.flow": (
         "USER_SKIP_STEP CaughtFailure FlowMutator FlowSpec IncludeFile JSONType MergeFailed "
-        "MissingInMergeArtifactsException MutableFlow MutableStep Parameter ParameterContext "
-        "StepMutator UnhandledInMergeArtifactsException UserStepDecorator batch catch "
-        "concurrency conda conda_base current environment exit_hook kubernetes project pypi "
-        "pypi_base resources retry schedule step timeout trigger trigger_on_finish "
-        "user_step_decorator"
+        "MetaflowExceptionWrapper MissingInMergeArtifactsException MutableFlow MutableStep "
+        "Parameter ParameterContext StepMutator UnhandledInMergeArtifactsException "
+        "UserStepDecorator batch catch concurrency conda conda_base current environment "
+        "exit_hook kubernetes project pypi pypi_base resources retry schedule step timeout "
+        "trigger trigger_on_finish user_step_decorator"
     ),
     "flowkit.s3": (
         "MetaflowS3AccessDenied MetaflowS3Exception MetaflowS3InvalidRange MetaflowS3NotFound "

@@ -150,3 +150,9 @@ class StepTimedOut(StepRaised):
             f"step `{step}` took longer than its limit of {limit_s:g} s",
             hint="raise the limit in `@timeout`, or let the step do less",
         )
+
+
+MetaflowException = FlowkitError
+MetaflowInternalError = FlowkitBug
+TimeoutException = StepTimedOut
+"""The names that Metaflow gives them."""

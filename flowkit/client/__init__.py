@@ -7,7 +7,8 @@ is one query, listing a step's tasks one query a thousand, reading an artifact l
 * `values`: artifacts as attributes, `task.data.x`
 * `kinship`: which tasks a task follows, and which follow it
 * `own_attempt`: the attempt that asks, before the index knows of it
-* `namespaces`: whose runs one sees
+* `facts`: what is known of an attempt, by name
+* `namespaces`: whose runs one sees; `places`: where the runs are that one sees
 * `tags`: which tags are allowed, and changing them
 * `task_logs`: which log is a task's; an attempt's log, stored or still growing
 * `workspace`: where runs are: a store, its index and the settings
@@ -21,6 +22,7 @@ from flowkit.lazy import loads
 
 if TYPE_CHECKING:
     from flowkit.client.artifact import Artifact, DataArtifact
+    from flowkit.client.facts import Metadatum
     from flowkit.client.flows import Flow, Metaflow
     from flowkit.client.namespaces import (
         MetaflowNamespaceMismatch,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         get_namespace,
         namespace,
     )
+    from flowkit.client.places import default_metadata, get_metadata, metadata
     from flowkit.client.run import Run
     from flowkit.client.step import Step
     from flowkit.client.tags import check_tags
@@ -50,6 +53,7 @@ __all__ = [
     "ArtifactMissing",
     "DataArtifact",
     "Flow",
+    "Metadatum",
     "Metaflow",
     "MetaflowNamespaceMismatch",
     "MetaflowNotFound",
@@ -61,9 +65,12 @@ __all__ = [
     "Workspace",
     "check_tags",
     "current_workspace",
+    "default_metadata",
     "default_namespace",
+    "get_metadata",
     "get_namespace",
     "live_log",
+    "metadata",
     "missing_flow",
     "missing_run",
     "namespace",
@@ -77,11 +84,13 @@ __getattr__ = loads(
     "flowkit.client",
     {
         "flowkit.client.artifact": "Artifact DataArtifact",
+        "flowkit.client.facts": "Metadatum",
         "flowkit.client.flows": "Flow Metaflow",
         "flowkit.client.namespaces": (
             "MetaflowNamespaceMismatch MetaflowNotFound NamespaceMismatch default_namespace "
             "get_namespace namespace"
         ),
+        "flowkit.client.places": "default_metadata get_metadata metadata",
         "flowkit.client.run": "Run",
         "flowkit.client.step": "Step",
         "flowkit.client.tags": "check_tags",

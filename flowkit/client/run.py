@@ -168,6 +168,11 @@ class Run(View):
         """The flow's shape."""
         return Graph(self.description)
 
+    @property
+    def code(self) -> None:
+        """The code package of a run whose tasks ran elsewhere; runs of this machine have none."""
+        return None
+
     def steps(self) -> Iterator[Step]:
         """Yield the steps that have begun: clones first, then in order of their first start."""
         for row in self._workspace.metadata.steps(self._known.run):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from flowkit.client.facts import environment_of
 from flowkit.client.own_attempt import note_own_attempt
 from flowkit.client.task import Task
 from flowkit.client.views import RunPart, missing_step, split_pathspec
@@ -119,6 +120,11 @@ class Step(RunPart):
         """The steps that this one leads to, if they have tasks in this run."""
         targets = self._run.graph[self._name].targets
         return self._begun(tuple(step for step in targets if step != self._name))
+
+    @property
+    def environment_info(self) -> dict[str, str]:
+        """What the step's tasks ran in: versions, host and user."""
+        return environment_of(self._run.row)
 
     def __iter__(self) -> Iterator[Task]:
         return self.tasks()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowkit.client import kinship
 from flowkit.client.artifact import Artifact
+from flowkit.client.facts import Metadatum, environment_of, facts_of
 from flowkit.client.own_attempt import note_own_attempt
 from flowkit.client.task_logs import printing_attempt, read_log
 from flowkit.client.values import Artifacts, ArtifactValues, Entries
@@ -220,26 +221,31 @@ class Task(RunPart):
     @property
     def metadata_dict(self) -> dict[str, str]:
         """Facts about the attempt, by name, as text."""
-        row, run = self._computed, self._run.row
-        facts = {
-            "attempt": str(row.attempt.number),
-            "cpu_s": f"{row.cpu_s:.3f}",
-            "flowkit_version": run.flowkit_version,
-            "host": row.host,
-            "peak_memory_bytes": str(row.peak_memory_bytes),
-            "pid": str(row.pid),
-            "python_version": run.python_version,
-            "status": row.status,
-            "user": run.user,
-        }
-        if row.started_at is not None:
-            facts["started_at"] = row.started_at.isoformat()
-        if row.finished_at is not None:
-            facts["finished_at"] = row.finished_at.isoformat()
-        if origin := self.row.origin:
-            facts["origin-run-id"] = origin.id
-            facts["origin-task-id"] = row.key.task_id
-        return facts
+        return facts_of(self._run.row, self.row, self._computed)
+
+    @property
+    def metadata(self) -> list[Metadatum]:
+        """The same facts, each with its time and the task that it is about."""
+        row = self._computed
+        at = row.finished_at or row.started_at
+        facts = self.metadata_dict.items()
+        return [Metadatum(name, value, at, name, self) for name, value in facts]
+
+    @property
+    def runtime_name(self) -> str | None:
+        """What drove the run, as its tag `runtime:` says: `local`."""
+        names = [tag.partition(":")[2] for tag in self.system_tags if tag.startswith("runtime:")]
+        return names[0] if names else None
+
+    @property
+    def environment_info(self) -> dict[str, str]:
+        """What the task ran in: versions, host and user."""
+        return environment_of(self._run.row)
+
+    @property
+    def code(self) -> None:
+        """The code package of a task that ran elsewhere; tasks of this machine have none."""
+        return None
 
     @property
     def parent_tasks(self) -> Iterator[Task]:
@@ -252,6 +258,16 @@ class Task(RunPart):
         """The tasks that this one handed over to, as far as they have begun."""
         found = kinship.children(self._workspace.metadata, self._run.graph, self.row)
         return (Task.of(self._run, row) for row in found)
+
+    @property
+    def parent_task_pathspecs(self) -> Iterator[str]:
+        """The names of the parent tasks."""
+        return (task.pathspec for task in self.parent_tasks)
+
+    @property
+    def child_task_pathspecs(self) -> Iterator[str]:
+        """The names of the child tasks."""
+        return (task.pathspec for task in self.child_tasks)
 
     def __iter__(self) -> Iterator[Artifact]:
         return iter(self.artifacts)

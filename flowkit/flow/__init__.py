@@ -6,7 +6,7 @@
 works with while it runs.
 """
 
-from flowkit.flow.caught import CaughtFailure
+from flowkit.flow.caught import CaughtFailure, MetaflowExceptionWrapper
 from flowkit.flow.current_task import Current, CurrentTask, current
 from flowkit.flow.decorators import (
     batch,
@@ -74,6 +74,7 @@ __all__ = [
     "JSONType",
     "MarkFault",
     "MergeFailed",
+    "MetaflowExceptionWrapper",
     "MissingInMergeArtifactsException",
     "MutableFlow",
     "MutableStep",

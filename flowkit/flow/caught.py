@@ -25,3 +25,7 @@ class CaughtFailure(Exception):
 
     def __str__(self) -> str:
         return f"{self.type}: {self.exception}"
+
+
+MetaflowExceptionWrapper = CaughtFailure
+"""The name that Metaflow gives it."""

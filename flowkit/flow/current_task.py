@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+import msgspec
+
 from flowkit.flow.triggers import Triggers
+from flowkit.graph import FlowDescription
 from flowkit.values import TableUse, TaskSpec
 
 
@@ -16,7 +19,7 @@ class CurrentTask:
     """The running task, set once per attempt by the worker."""
 
     spec: TaskSpec
-    parameter_names: tuple[str, ...]
+    description: FlowDescription
     open_tempdir: Callable[[], str]
     note_table: Callable[[TableUse], None]
 
@@ -113,7 +116,18 @@ class Current:
     def parameter_names(self) -> list[str]:
         """The names of the flow's parameters."""
         self._spec()
-        return list(self._task.parameter_names) if self._task else []
+        assert self._task is not None
+        return [one.attribute for one in self._task.description.parameters]
+
+    @property
+    def graph_info(self) -> dict[str, Any]:
+        """The flow's graph, as `flowkit graph --json` prints it."""
+        from flowkit.graph import to_json  # few steps ask, and it takes longer than a step may
+
+        self._spec()
+        assert self._task is not None
+        info: dict[str, Any] = msgspec.json.decode(to_json(self._task.description))
+        return info
 
     @property
     def tempdir(self) -> str:

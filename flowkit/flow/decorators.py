@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, overload
 
-from flowkit.flow.marks import Applied, MarkFault, StepMark, is_bare, mark_applied, mark_as_step
+from flowkit.flow.marks import (
+    Applied,
+    MarkFault,
+    StepMark,
+    is_bare,
+    is_plain_info,
+    mark_applied,
+    mark_as_step,
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -17,18 +25,23 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 @overload
 def step(function: Function, /) -> Function: ...
 @overload
-def step(*, start: bool = False, end: bool = False) -> Callable[[Function], Function]: ...
-def step(*args: Any, **options: object) -> Any:
+def step(
+    *, start: bool = False, end: bool = False, node_info: Mapping[str, Any] | None = None
+) -> Callable[[Function], Function]: ...
+def step(*args: Any, **options: Any) -> Any:
     """Mark a method as a step.
 
     `@step(start=True)` and `@step(end=True)` say which steps a run begins and ends with, if they
-    are not named `start` and `end`; a flow of one step has both on it.
+    are not named `start` and `end`; a flow of one step has both on it. `node_info` is a dict of
+    plain data that is kept with the step for whoever reads the graph, `current.graph_info` say.
     """
-    fits = all(
+    info = options.pop("node_info", None)
+    fits = is_plain_info(info) and all(
         name in ("start", "end") and isinstance(value, bool) for name, value in options.items()
     )
     if fits and (not args or is_bare(args, options)):
-        told = StepMark(start=bool(options.get("start")), end=bool(options.get("end")))
+        start, end = bool(options.get("start")), bool(options.get("end"))
+        told = StepMark(start=start, end=end, info=info)
     else:
         told = StepMark(faults=(_STEP_ARGUMENTS,))
 
@@ -155,6 +168,6 @@ def _policy(name: str, args: tuple[Any, ...], options: Mapping[str, object]) -> 
 _STEP_ARGUMENTS = MarkFault(
     decorator="step",
     rule="decorator-arguments",
-    message="`@step` takes `start=True` and `end=True` only",
+    message="`@step` takes `start=True`, `end=True` and a `node_info` of plain data only",
     hint="write `@step`, `@step(start=True)` or `@step(end=True)`",
 )

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from inspect import isclass
 from typing import Any
 
+import msgspec
+
 from flowkit.errors import FlowInvalid
 from flowkit.flow.policies import PolicyRejected
 from flowkit.flow.policy_rules import POLICY_RULES, apply_policy
@@ -51,12 +53,14 @@ class StepMark:
     """What decorators say about a step. Found as `__flowkit_step__` on the step's function.
 
     `applied` are the decorators, innermost first, without `@step` itself; `steps` counts that.
+    `info` is what `@step` was given as `node_info`.
     """
 
     applied: tuple[Applied, ...] = ()
     steps: int = 0
     start: bool = False
     end: bool = False
+    info: Mapping[str, Any] | None = None
     faults: tuple[MarkFault, ...] = ()
 
     def settled(self) -> tuple[Policies, tuple[MarkFault, ...]]:
@@ -91,6 +95,17 @@ def is_bare(args: Sequence[object], options: Mapping[str, object]) -> bool:
     return len(args) == 1 and not options and (callable(args[0]) or hasattr(args[0], "__get__"))
 
 
+def is_plain_info(info: object) -> bool:
+    """Say whether something can be the `node_info` of a step: None, or a dict of plain data."""
+    if not isinstance(info, Mapping | None):
+        return False
+    try:
+        msgspec.json.encode(info)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
 def step_mark(member: object) -> StepMark | None:
     """Return the mark of a step; None for anything else."""
     mark = getattr(member, STEP_MARK, None)
@@ -112,6 +127,7 @@ def mark_as_step(function: Any, mark: StepMark) -> None:
         steps=before.steps + 1,
         start=mark.start,
         end=mark.end,
+        info=mark.info,
         faults=(*before.faults, *mark.faults),
     )
     _keep(function, STEP_MARK, after, decorator="step")

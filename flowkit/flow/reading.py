@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from types import FunctionType, ModuleType
 from typing import Any
 
+import msgspec
+
 from flowkit.errors import UsageError
 from flowkit.flow.attributes import assignments
 from flowkit.flow.drafts import FlowDraft
@@ -265,6 +267,7 @@ class _FlowReader:
             doc=ast.get_docstring(source) or "",
             code=code,
             constants=tuple(sorted(names & self._constants.keys())),
+            info=msgspec.json.encode(mark.info).decode() if mark.info is not None else "",
         )
 
     def _source(self, name: str, function: Callable[..., Any] | None) -> FunctionSource | None:

@@ -11,8 +11,9 @@ from typing import Any, ClassVar
 from flowkit.errors import StepRaised
 from flowkit.flow.inputs import Inputs
 from flowkit.flow.merge import MergeFailed, merged
+from flowkit.flow.source import module_file
 from flowkit.flow.task_state import TaskState, Transition
-from flowkit.graph import RESERVED_NAMES
+from flowkit.graph import RESERVED_NAMES, Node
 
 STATE = "__flowkit_task__"
 
@@ -50,6 +51,18 @@ class FlowSpec:
     def name(self) -> str:
         """The flow's name: its class name."""
         return type(self).__name__
+
+    @property
+    def script_name(self) -> str:
+        """The name of the file that defines the flow."""
+        return (module_file(type(self)) or "").rpartition("/")[2]
+
+    def __iter__(self) -> Iterator[Node]:
+        """Yield the steps as nodes of the graph. Raises FlowFaults if the flow has faults."""
+        # This module is read before the one that reads flows.
+        describe = import_module("flowkit.flow.reading").describe_flow
+        nodes: tuple[Node, ...] = describe(type(self)).nodes
+        return iter(nodes)
 
     @property
     def index(self) -> int | None:

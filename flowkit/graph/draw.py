@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from flowkit import wire
 from flowkit.graph.model import FlowDescription, Kind, Node
 from flowkit.graph.policies import Policies
@@ -197,6 +199,7 @@ def to_json(description: FlowDescription) -> str:
             "cases": node.cases,
             "policies": node.policies,
             "doc": node.doc,
+            "info": msgspec.json.decode(node.info) if node.info else None,
             "code": node.code,
             "place": str(node.place),
         }

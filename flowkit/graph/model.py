@@ -43,7 +43,8 @@ class Node:
 
     `targets` are the steps named in `self.next`, in order, each once. `is_join`: the method takes
     `inputs`. `code` is a digest of the step's own syntax tree, equal for equal code whatever its
-    comments and layout; `constants` are the flow's constants that it names.
+    comments and layout; `constants` are the flow's constants that it names. `info` is its
+    `node_info`, as JSON.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Node:
     doc: str = ""
     code: str = ""
     constants: tuple[str, ...] = ()
+    info: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,10 +101,12 @@ def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> _Ending:
     flow, state = opened.flow(node)
     ending = _Ending()
     tempdir = Tempdir()
-    names = tuple(one.attribute for one in loaded.description.parameters)
     tables: set[TableUse] = set()
     task = CurrentTask(
-        spec=spec, parameter_names=names, open_tempdir=tempdir.open, note_table=tables.add
+        spec=spec,
+        description=loaded.description,
+        open_tempdir=tempdir.open,
+        note_table=tables.add,
     )
     before = current.enter(task)
     try:

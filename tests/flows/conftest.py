@@ -165,6 +165,17 @@ class Lab:
             return subprocess.run(command, timeout=120, check=False, **{**pipes, **given})
         return subprocess.Popen(command, start_new_session=True, **{**pipes, **given})
 
+    def python(self, *words: str) -> Any:
+        """Run `python WORDS` in a process that finds this flowkit."""
+        return subprocess.run(
+            [sys.executable, *words],
+            timeout=120,
+            check=False,
+            capture_output=True,
+            text=True,
+            env=self.environ(FLOWKIT_HOME=str(self.home)),
+        )
+
     def environ(self, **more: str) -> dict[str, str]:
         """Return an environment in which this flowkit runs, fast."""
         root = str(Path(flowkit.__file__).parent.parent)

@@ -429,7 +429,12 @@ def running(workspace: Workspace, begin: Begin) -> Iterator[Callable[[Attempt], 
             input_steps=(),
         )
         current.enter(
-            CurrentTask(spec=spec, parameter_names=(), open_tempdir=str, note_table=print)
+            CurrentTask(
+                spec=spec,
+                description=story.record.description,
+                open_tempdir=str,
+                note_table=print,
+            )
         )
         return story
 
