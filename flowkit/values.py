@@ -317,6 +317,7 @@ class TaskSpec:
     namespace: str | None = None
     user: str = ""
     tags: tuple[str, ...] = ()
+    max_num_splits: int | None = None
     project: ProjectBranch | None = None
     triggers: tuple[RunId, ...] = ()
     """The runs whose end started this one."""

@@ -32,7 +32,13 @@ COMMANDS: Mapping[str, Entry] = {
     "check": Entry("flowkit.cli.check:check_flow", "Check a flow without running it."),
     "show": Entry("flowkit.cli.show:show", "Show a flow file, a run, a step or a task."),
     "graph": Entry("flowkit.cli.graph:draw_graph", "Draw a flow's steps."),
+    "output-dot": Entry("flowkit.cli.graph:output_dot", "The same as `graph --format dot`."),
+    "output-raw": Entry("flowkit.cli.graph:output_raw", "The same as `graph --format json`."),
     "logs": Entry("flowkit.cli.logs:print_logs", "Print what tasks printed."),
+    "logs show": Entry("flowkit.cli.logs:show_logs", "The same as `logs`."),
+    "logs scrub": Entry(
+        "flowkit.cli.scrub:scrub_logs", "Take what tasks printed out of the store."
+    ),
     "dump": Entry("flowkit.cli.dump:dump_artifacts", "Print or save the artifacts of tasks."),
     "list flows": Entry("flowkit.cli.listing:list_flows", "List flows that have runs."),
     "list runs": Entry("flowkit.cli.listing:list_runs", "List runs, newest first."),

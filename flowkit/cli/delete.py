@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,11 +11,9 @@ from flowkit.cli.invocation import Invocation
 from flowkit.cli.screen import print_lines
 from flowkit.cli.targets import find_run, pathspec_argument
 from flowkit.cli.text import count_of
-from flowkit.errors import MetadataError, UsageError
+from flowkit.errors import UsageError
 
-if TYPE_CHECKING:
-    from flowkit.client import Workspace
-    from flowkit.values import RunId
+_MOST_NAMES = 10
 
 
 @command(
@@ -32,6 +29,8 @@ def delete_runs(invocation: Invocation, /, *, runs: tuple[str, ...], yes: bool) 
 
     The bytes of their artifacts go with the next `flowkit gc`, unless another run needs them.
     """
+    from flowkit.client import delete_run
+
     workspace = invocation.open_workspace()
     rows = [find_run(workspace, invocation.absolute(run)) for run in dict.fromkeys(runs)]
     for row in rows:
@@ -41,33 +40,18 @@ def delete_runs(invocation: Invocation, /, *, runs: tuple[str, ...], yes: bool) 
                 hint=f"stop it first (process {row.pid} on {row.host}), or wait until it ends",
             )
     if not yes:
-        _ask([str(row.run) for row in rows])
+        ask_to_delete([str(row.run) for row in rows])
     for row in rows:
-        _delete(workspace, row.run)
+        delete_run(workspace, row.run)
         print_lines([f"deleted {row.run}"])
 
 
-def _delete(workspace: Workspace, run: RunId) -> None:
-    # The index first: what it lists must be there to be looked at.
-    try:
-        workspace.metadata.forget_run(run)
-    except MetadataError as error:
-        # The disk may be full, and deleting is how to change that.
-        workspace.store.delete_run(run)
-        try:
-            workspace.metadata.forget_run(run)
-        except MetadataError:
-            raise MetadataError(
-                f"run `{run}` is deleted, but the index still lists it: {error.message}",
-                hint="free space with `flowkit gc`, then delete the run again",
-            ) from error
-    else:
-        workspace.store.delete_run(run)
-
-
-def _ask(names: list[str]) -> None:
+def ask_to_delete(names: list[str]) -> None:
+    """Ask whether runs may go. Raises UsageError where nobody can answer."""
     if not sys.stdin.isatty():
         raise UsageError(
             f"deleting {count_of(len(names), 'run')} needs a yes", hint="add `--yes` to the command"
         )
-    click.confirm(f"Delete {', '.join(names)} for good?", abort=True, err=True)
+    shown = ", ".join(names[:_MOST_NAMES])
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    click.confirm(f"Delete {shown}{more} for good?", abort=True, err=True)

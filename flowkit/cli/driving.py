@@ -32,6 +32,18 @@ def driving_options() -> list[click.Option]:
             ["--max-workers"], type=click.IntRange(1), metavar="N", help="Most tasks at a time."
         ),
         click.Option(
+            ["--max-num-splits"],
+            type=click.IntRange(1),
+            metavar="N",
+            help="Most tasks that a foreach may fan out to; no limit unless given.",
+        ),
+        click.Option(
+            ["--max-log-size"],
+            type=click.FloatRange(0, min_open=True),
+            metavar="MB",
+            help="Most output that is kept of an attempt, in MB.",
+        ),
+        click.Option(
             ["--with"],
             multiple=True,
             metavar="SPEC",
@@ -39,6 +51,11 @@ def driving_options() -> list[click.Option]:
         ),
         click.Option(
             ["--run-id-file"], metavar="FILE", help="Write the run's id here before it starts."
+        ),
+        click.Option(
+            ["--runner-attribute-file"],
+            metavar="FILE",
+            help="Write flow, run id and where runs are kept here, as JSON, before the run starts.",
         ),
         click.Option(
             ["--executor"],
@@ -81,7 +98,10 @@ def trigger_option() -> click.Option:
 
 def settings_of(invocation: Invocation, given: Mapping[str, Any]) -> Settings:
     """Resolve the settings with those that were given as options."""
-    return invocation.read_settings({name: given.get(name) for name in _OF_SETTINGS}).settings
+    chosen = {name: given.get(name) for name in _OF_SETTINGS}
+    if (limit_mb := given.get("max_log_size")) is not None:
+        chosen["log_limit_bytes"] = round(limit_mb * 1e6)
+    return invocation.read_settings(chosen).settings
 
 
 def options_of(
@@ -98,6 +118,8 @@ def options_of(
         tags=tuple(given["tag"]),
         with_specs=(*invocation.specs, *given["with"]),
         run_id_file=given["run_id_file"],
+        attribute_file=given["runner_attribute_file"],
+        max_num_splits=given["max_num_splits"],
         namespace=given["namespace"],
         branch=given.get("branch") or invocation.branch,
         production=bool(given.get("production")) or invocation.production,

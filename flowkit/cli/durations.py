@@ -10,8 +10,13 @@ import click
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-def duration(ctx: click.Context, param: click.Parameter, value: str) -> timedelta:
-    """Read the value of an option; a bare number is seconds. Raises click's BadParameter."""
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
+    """Read the value of an option; a bare number is seconds. None if it was not given.
+
+    Raises click's BadParameter.
+    """
+    if value is None:
+        return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw]?)", value.strip())
     if found is None:
         raise click.BadParameter(

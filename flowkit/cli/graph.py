@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import click
 
-from flowkit.cli.command import command
+from flowkit.cli.command import command, flow_argument
 from flowkit.cli.flows import description_of
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.offers import offer_pathspecs_or_files
@@ -52,6 +52,25 @@ def draw_graph(invocation: Invocation, /, *, target: str | None, form: str, as_j
     drawn = writers["json" if as_json else form](description)
     for line in drawn.splitlines():
         print_lines(fitted(line, indent=_last_column(line)) if form == "text" else [line])
+
+
+@command("output-dot", examples=["output-dot flow.py"], exits=[3], params=[flow_argument()])
+@click.pass_obj
+def output_dot(invocation: Invocation, /, *, flow: str) -> None:
+    """Print the steps of a flow in the language of Graphviz."""
+    from flowkit.graph import to_dot
+
+    print_lines(to_dot(description_of(invocation, flow)).splitlines())
+
+
+@command("output-raw", examples=["output-raw flow.py"], exits=[3], params=[flow_argument()])
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, as it does without.")
+@click.pass_obj
+def output_raw(invocation: Invocation, /, *, flow: str, as_json: bool) -> None:
+    """Print the steps of a flow as JSON."""
+    from flowkit.graph import to_json
+
+    print_lines(to_json(description_of(invocation, flow)).splitlines())
 
 
 def _last_column(line: str) -> int:

@@ -10,27 +10,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowkit.cli.command import command, json_option
+from flowkit.cli.command import Command, command, json_option
+from flowkit.cli.following import Said, follow
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
 from flowkit.cli.targets import find_target, pathspec_argument, tasks_of
 from flowkit.cli.text import task_label, utc_time
-from flowkit.errors import NotFound
-from flowkit.logs import LogLine, whole_lines
+from flowkit.errors import NotFound, UsageError
+from flowkit.logs import whole_lines
 from flowkit.values import Attempt
 
 if TYPE_CHECKING:
     from flowkit.client import Workspace
     from flowkit.metadata import TaskRow
 
-Said = tuple["TaskRow", Attempt, LogLine]
-"""A line, and whose it is."""
-
 
 @command(
     "logs",
     examples=[
         "logs Train/12/fit",
+        "logs Train/12 --follow",
         "logs Train/12/fit/3 --stderr --attempt 0",
         "logs Train/12 --timestamps",
     ],
@@ -39,6 +38,10 @@ Said = tuple["TaskRow", Attempt, LogLine]
 @pathspec_argument()
 @click.option("--stdout", "only_stdout", is_flag=True, help="Only what went to stdout.")
 @click.option("--stderr", "only_stderr", is_flag=True, help="Only what went to stderr.")
+@click.option("--both", is_flag=True, help="Both streams, which is the default.")
+@click.option(
+    "--follow", "-f", "follows", is_flag=True, help="Go on with what is printed until the run ends."
+)
 @click.option("--timestamps", is_flag=True, help="Put the time (UTC) before every line.")
 @click.option(
     "--attempt", type=click.IntRange(0), metavar="N", help="This attempt instead of the last."
@@ -53,6 +56,8 @@ def print_logs(
     pathspec: str,
     only_stdout: bool,
     only_stderr: bool,
+    both: bool,
+    follows: bool,
     timestamps: bool,
     attempt: int | None,
     no_prefix: bool,
@@ -65,11 +70,27 @@ def print_logs(
 
     A single task's output is printed as it was. With several, lines are in order of time and say
     whose they are; with `--no-prefix`, one task's output follows the other's.
+
+    `--follow` shows all attempts of a run that still goes on, line by line as they print.
     """
     workspace = invocation.open_workspace()
-    tasks = tasks_of(workspace, find_target(workspace, invocation.absolute(pathspec)))
-    streams = {"stdout", "stderr"} if only_stdout == only_stderr else set()
+    target = find_target(workspace, invocation.absolute(pathspec))
+    streams = {"stdout", "stderr"} if both or only_stdout == only_stderr else set()
     streams |= {"stdout"} if only_stdout else {"stderr"} if only_stderr else set()
+    if follows:
+        if as_json or attempt is not None:
+            raise UsageError(
+                "`--follow` shows all attempts, as text", hint="leave `--json` and `--attempt` away"
+            )
+        several = target.task is None and not no_prefix
+
+        def show(news: Iterator[Said]) -> None:
+            chosen = (one for one in news if one[2].stream in streams)
+            _print(chosen, prefix=several, timestamps=timestamps)
+
+        follow(workspace, target, show)
+        return
+    tasks = tasks_of(workspace, target)
     logs = [_lines_of(workspace, task, attempt) for task in tasks]
     bare = not as_json and (no_prefix or bool(invocation.overrides.get("quiet")))
     # Each task's lines keep their order, even where its clock went back.
@@ -79,6 +100,17 @@ def print_logs(
         print_json("logs", lines=[_document(one) for one in said])
     else:
         _print(said, prefix=len(tasks) > 1 and not bare, timestamps=timestamps)
+
+
+show_logs = Command(
+    "show",
+    params=print_logs.params,
+    callback=print_logs.callback,
+    help=print_logs.help,
+    examples=["logs show Train/12/fit", "logs show Train/12/fit/3 --stderr"],
+    exits=[4],
+)
+"""`logs show` is what Metaflow's flow scripts call it."""
 
 
 def _lines_of(workspace: Workspace, task: TaskRow, number: int | None) -> Iterator[Said]:

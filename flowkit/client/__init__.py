@@ -9,6 +9,7 @@ is one query, listing a step's tasks one query a thousand, reading an artifact l
 * `own_attempt`: the attempt that asks, before the index knows of it
 * `facts`: what is known of an attempt, by name
 * `namespaces`: whose runs one sees; `places`: where the runs are that one sees
+* `retention`: which runs may go, and deleting one
 * `tags`: which tags are allowed, and changing them
 * `task_logs`: which log is a task's; an attempt's log, stored or still growing
 * `workspace`: where runs are: a store, its index and the settings
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         namespace,
     )
     from flowkit.client.places import default_metadata, get_metadata, metadata
+    from flowkit.client.retention import Retention, delete_run, expired_runs
     from flowkit.client.run import Run
     from flowkit.client.step import Step
     from flowkit.client.tags import check_tags
@@ -59,6 +61,7 @@ __all__ = [
     "MetaflowNotFound",
     "NamespaceMismatch",
     "NotFound",
+    "Retention",
     "Run",
     "Step",
     "Task",
@@ -67,6 +70,8 @@ __all__ = [
     "current_workspace",
     "default_metadata",
     "default_namespace",
+    "delete_run",
+    "expired_runs",
     "get_metadata",
     "get_namespace",
     "live_log",
@@ -91,6 +96,7 @@ __getattr__ = loads(
             "get_namespace namespace"
         ),
         "flowkit.client.places": "default_metadata get_metadata metadata",
+        "flowkit.client.retention": "Retention delete_run expired_runs",
         "flowkit.client.run": "Run",
         "flowkit.client.step": "Step",
         "flowkit.client.tags": "check_tags",

@@ -70,6 +70,7 @@ class Driven:
     logs: LogBook
     listener: Listener
     namespace: str | None
+    max_num_splits: int | None
     base_run: RunId | None
     """An earlier run, whose large artifacts new ones may share bytes with."""
 
@@ -191,6 +192,7 @@ class Driver:
             namespace=self._with.namespace,
             user=record.user,
             tags=record.tags,
+            max_num_splits=self._with.max_num_splits,
             project=record.project,
             triggers=record.triggers,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import socket
@@ -38,7 +39,9 @@ class RunOptions:
 
     `parameters` is text as it stands on a command line, by option name; it is converted where the
     flow's own types are known. `with_specs` are policies for all steps, such as `retry:times=2`.
-    The run's id is written to `run_id_file` before its first task starts. `branch` and
+    The run's id is written to `run_id_file` before its first task starts, and with the flow's name
+    and the place of its runs, as JSON, to `attribute_file`. A foreach that fans out to more than
+    `max_num_splits` tasks fails. `branch` and
     `production` say where in its project a run is; a resumed run stays where the earlier one was
     unless they say otherwise. `triggers` are runs, as `Flow/12`, that are said to have started it.
     """
@@ -47,6 +50,8 @@ class RunOptions:
     tags: tuple[str, ...] = ()
     with_specs: tuple[str, ...] = ()
     run_id_file: str | None = None
+    attribute_file: str | None = None
+    max_num_splits: int | None = None
     namespace: str | None = None
     branch: str | None = None
     production: bool = False
@@ -149,8 +154,9 @@ class FlowSession:
 
     def _prepare(self, options: RunOptions, listener: Listener) -> None:
         check_tags(options.tags)
-        if options.run_id_file:
-            _check_writable(Path(options.run_id_file))
+        for path in (options.run_id_file, options.attribute_file):
+            if path:
+                _check_writable(Path(path))
         if options.with_specs:
             self._host.decorate(options.with_specs)
         refuse_backends(self.description)
@@ -209,8 +215,13 @@ class FlowSession:
                 hint="start it again; give `flowkit gc` a longer `--grace` beside starting runs",
             )
         self.workspace.metadata.record_run(record)
+        run = record.run
         if options.run_id_file:
-            _write_run_id(Path(options.run_id_file), record.run)
+            _write(Path(options.run_id_file), run.id)
+        if options.attribute_file:
+            place = f"local@{settings.home}"
+            told = {"flow_name": run.flow, "run_id": run.id, "metadata": place}
+            _write(Path(options.attribute_file), json.dumps(told))
         return record
 
     def _drive(
@@ -245,6 +256,7 @@ class FlowSession:
             metadata=workspace.metadata,
             logs=logs,
             listener=listener,
+            max_num_splits=options.max_num_splits,
             namespace=options.namespace or f"user:{settings.user}",
             base_run=earlier[0].run if earlier else None,
         )
@@ -307,15 +319,15 @@ def _check_writable(path: Path) -> None:
         raise _unwritable(path, "it is a folder, or not yours to write")
 
 
-def _write_run_id(path: Path, run: RunId) -> None:
+def _write(path: Path, text: str) -> None:
     try:
-        path.write_text(run.id)
+        path.write_text(text)
     except OSError as error:
         raise _unwritable(path, error.strerror) from error
 
 
 def _unwritable(path: Path, reason: str | None) -> UsageError:
     return UsageError(
-        f"the run id file `{path}` cannot be written: {reason}",
-        hint="give `--run-id-file` a path in a folder that can be written to",
+        f"the file `{path}` cannot be written: {reason}",
+        hint="give a path in a folder that can be written to",
     )

@@ -139,6 +139,15 @@ class RunRecords:
         """Record what an attempt printed."""
         return self._create(_log_key(run, attempt), "log", data)
 
+    def replace_log(self, run: RunId, attempt: Attempt, data: bytes) -> bool:
+        """Put another log in the place of what an attempt printed; False if there is none.
+
+        The one thing that is ever replaced: what should not have been printed has to go. It is
+        gone even if this is cut short.
+        """
+        key = _log_key(run, attempt)
+        return self._gate.writing.delete(key) and self._create(key, "log", data)
+
     def log(self, run: RunId, attempt: Attempt) -> bytes | None:
         """Return what an attempt printed, or None if nothing was recorded."""
         body = self._find(_log_key(run, attempt), "log")

@@ -179,12 +179,22 @@ def _commit(
         writer.add(name, value)
     width = None
     if transition and transition.foreach is not None:
-        width = writer.add_items(getattr(flow, transition.foreach))
+        items = getattr(flow, transition.foreach)
+        _check_width(node, len(items), opened.max_num_splits)
+        width = writer.add_items(items)
     return Outcome(
         manifest=writer.commit(tables=tables),
         width=width,
         choice=transition.choice if transition else None,
     )
+
+
+def _check_width(node: Node, width: int, most: int | None) -> None:
+    if most is not None and width > most:
+        raise StepRaised(
+            f"step `{node.name}` fans out to {width} tasks, more than `--max-num-splits {most}`",
+            hint="raise `--max-num-splits`, or let the step make fewer elements",
+        )
 
 
 def _is_unchanged(value: object, state: TaskState, name: str) -> bool:
@@ -211,6 +221,11 @@ class _Opened:
     def inputs(self) -> Inputs:
         """Open the inputs of a join."""
         return Inputs(len(self._spec.inputs), self._spec.input_steps, self._open_input)
+
+    @property
+    def max_num_splits(self) -> int | None:
+        """The most tasks that the step may fan out to."""
+        return self._spec.max_num_splits
 
     def count(self) -> int:
         """How many inputs there are."""

@@ -84,8 +84,8 @@ def test_two_flows_in_a_file_must_be_told_apart(lab: Lab) -> None:
         (["{file}", "--with", "retry:times=many"], ["times", "many"]),
         (["{file}", "--max-workers", "0"], ["max-workers"]),
         (["{file}", "--tag", ""], ["tag"]),
-        (["{file}", "--run-id-file", "{file}/id"], ["run id file"]),
-        (["{file}", "--run-id-file", "{folder}"], ["run id file"]),
+        (["{file}", "--run-id-file", "{file}/id"], ["cannot be written"]),
+        (["{file}", "--run-id-file", "{folder}"], ["cannot be written"]),
         (["{file}", "--alpha", "\udcff"], ["alpha"]),
     ],
 )

@@ -205,7 +205,7 @@ def completions(words: str) -> list[str]:
         ("show T", ["Train/"]),
         ("show Train/1", ["Train/13", "Train/12"]),
         ("run fl", ["fl"]),
-        ("run flow.py --max", ["--max-workers"]),
+        ("run flow.py --max-w", ["--max-workers"]),
     ],
 )
 def test_the_shell_is_offered_commands_options_and_runs(
