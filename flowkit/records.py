@@ -52,6 +52,13 @@ class RunEnd:
     failed: tuple[TaskKey, ...] = ()
     failure: Failure | None = None
 
+    @property
+    def exit_code(self) -> int:
+        """The exit code of a command that drove the run."""
+        if self.status == "failed":
+            return self.failure.exit_code if self.failure is not None else 1
+        return 0 if self.status == "succeeded" else 130
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clone:

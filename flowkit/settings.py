@@ -46,10 +46,11 @@ def _gpu_count() -> int:
         return 0
 
 
-def _login_name() -> str:
+def _login_name(environ: Mapping[str, str] | None = None) -> str:
+    environ = os.environ if environ is None else environ
     for name in ("LOGNAME", "USER"):
-        if os.environ.get(name):
-            return os.environ[name]
+        if environ.get(name):
+            return environ[name]
     import pwd
 
     try:
@@ -226,18 +227,28 @@ class _ConfigFile:
         return str(self.path)
 
 
-def read_settings(start: Path, overrides: Mapping[str, object]) -> ResolvedSettings:
+def read_settings(
+    start: Path,
+    overrides: Mapping[str, object],
+    *,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> ResolvedSettings:
     """Resolve the settings for a project.
 
     Args:
         start: a folder or file of the project; configuration files are looked for from there
             upward.
         overrides: values given on the command line by field name; None means not given.
+        environ: the environment; this process's unless given.
+        cwd: the folder that relative paths of both are in; this process's unless given.
 
     Raises:
         UsageError: a configuration file cannot be read, or a name or a value is wrong. All wrong
             values are named, with where each stands.
     """
+    environ = os.environ if environ is None else environ
+    cwd = cwd or Path.cwd()
     folder = start.absolute()
     if not folder.is_dir():
         folder = folder.parent
@@ -246,12 +257,12 @@ def read_settings(start: Path, overrides: Mapping[str, object]) -> ResolvedSetti
     given: dict[str, _Given] = {}
     if config:
         given.update(_from_config(config))
-    given.update(_from_environment(os.environ))
+    given.update(_from_environment(environ, cwd))
     for name, value in overrides.items():
         if value is not None:
             _check_name(name, name, "the command line")
-            given[name] = _Given(_anchored(name, value, Path.cwd()), "command line")
-    values: dict[str, object] = {"home": project / ".flowkit"}
+            given[name] = _Given(_anchored(name, value, cwd), "command line")
+    values: dict[str, object] = {"home": project / ".flowkit", "user": _login_name(environ)}
     values |= {name: one.value for name, one in given.items()}
     try:
         settings = Settings.model_validate(values)
@@ -314,14 +325,14 @@ def _from_config(config: _ConfigFile) -> Iterator[tuple[str, _Given]]:
         yield name, _Given(_anchored(name, value, config.path.parent), origin)
 
 
-def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, _Given]]:
+def _from_environment(environ: Mapping[str, str], cwd: Path) -> Iterator[tuple[str, _Given]]:
     for variable in sorted(environ):
         if not variable.startswith(_PREFIX):
             continue
         name = variable.removeprefix(_PREFIX).lower()
         origin = f"environment {variable}"
         if name in Settings.model_fields:
-            value = _anchored(name, environ[variable], Path.cwd())
+            value = _anchored(name, environ[variable], cwd)
             yield name, _Given(value, origin)
         elif get_close_matches(name, Settings.model_fields, n=1, cutoff=0.9):
             # Other names are left alone: options of commands are read from FLOWKIT_<COMMAND>_…,

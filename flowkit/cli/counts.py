@@ -13,6 +13,7 @@ from flowkit.runner import (
     TaskEnded,
     TasksCloned,
     TaskStarted,
+    is_cancelled,
 )
 
 
@@ -59,11 +60,6 @@ class StepCount:
             return None
         end = self.ended_at if self.is_over and self.ended_at else now
         return (end - self.started_at).total_seconds()
-
-
-def is_cancelled(fact: TaskEnded) -> bool:
-    """Say whether an attempt ended because its run was cancelled."""
-    return fact.failure is not None and fact.failure.type_name == "Cancelled"
 
 
 class RunCounts:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from flowkit.settings import Settings
 
 _OF_SETTINGS = ("max_workers", "executor", "namespace", "progress", "quiet")
-_EXIT = {"succeeded": 0, "failed": 1, "cancelled": 130}
 
 
 def driving_options() -> list[click.Option]:
@@ -157,9 +156,7 @@ def report_end(end: RunEnd, *, invocation: Invocation, file: str) -> int:
         say(f"cancelled; go on with `{again}`")
     if end.status == "failed":
         _report_failure(end, again)
-        if end.failure is not None:
-            return end.failure.exit_code
-    return _EXIT[end.status]
+    return end.exit_code
 
 
 def _report_failure(end: RunEnd, again: str) -> None:

@@ -17,13 +17,21 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
-from flowkit.cli.counts import RunCounts, is_cancelled
+from flowkit.cli.counts import RunCounts
 from flowkit.cli.lines import Lines
 from flowkit.cli.picture import RunPicture
-from flowkit.cli.plain import ended_line, lines_of
 from flowkit.cli.text import task_label
 from flowkit.cli.tracebacks import HeldTracebacks
-from flowkit.runner import Noticed, Printed, RunBegan, RunEnded, TaskEnded
+from flowkit.runner import (
+    Noticed,
+    Printed,
+    RunBegan,
+    RunEnded,
+    TaskEnded,
+    ended_line,
+    is_cancelled,
+    lines_of,
+)
 
 if TYPE_CHECKING:
     from flowkit.runner import RunFact

@@ -1,20 +1,29 @@
-"""How values look to people: sizes, durations, times, labels and aligned columns."""
+"""How values look on a terminal: sizes, times and aligned columns, and all of `wording`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 from unicodedata import combining, east_asian_width
 
-if TYPE_CHECKING:
-    from flowkit.values import TaskKey
+from flowkit.wording import MISSING, count_of, human_duration, local_clock, one_line, task_label
+
+__all__ = [
+    "MISSING",
+    "cell_width",
+    "columns",
+    "count_of",
+    "human_duration",
+    "human_size",
+    "local_clock",
+    "local_time",
+    "one_line",
+    "pad",
+    "task_label",
+    "utc_time",
+]
 
 _SIZES = ("kB", "MB", "GB", "TB", "PB")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-MISSING = "-"
-"""What a table shows where there is no value."""
 
 
 def human_size(size_bytes: int) -> str:
@@ -33,35 +42,9 @@ def human_size(size_bytes: int) -> str:
     return f"{size:.1f} {unit}"
 
 
-def human_duration(seconds: float | None) -> str:
-    """Write a duration with the two largest units that matter.
-
-    >>> human_duration(0.042), human_duration(12.34), human_duration(185), human_duration(7440)
-    ('0.04s', '12.3s', '3m 05s', '2h 04m')
-    """
-    if seconds is None:
-        return MISSING
-    seconds = max(0.0, seconds)
-    if seconds < 0.995:
-        return f"{seconds:.2f}s"
-    if seconds < 59.95:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days}d {hours:02}h"
-    return f"{hours}h {minutes:02}m" if hours else f"{minutes}m {rest:02}s"
-
-
 def local_time(moment: datetime | None) -> str:
     """Write a moment in the reader's own time zone, to the second."""
     return MISSING if moment is None else f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
-
-
-def local_clock(moment: datetime) -> str:
-    """Write only the time of day, in the reader's own time zone."""
-    return f"{moment.astimezone():%H:%M:%S}"
 
 
 def utc_time(moment: datetime | None) -> str | None:
@@ -69,31 +52,6 @@ def utc_time(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"
-
-
-def task_label(key: TaskKey) -> str:
-    """Name a task in few letters.
-
-    >>> from flowkit.values import TaskKey
-    >>> task_label(TaskKey("start")), task_label(TaskKey("train", (3, 1)))
-    ('start', 'train[3.1]')
-    """
-    return f"{key.step}[{key.task_id}]" if key.path or key.iteration else key.step
-
-
-def count_of(number: int, noun: str) -> str:
-    """Write a number with its noun.
-
-    >>> count_of(1, "task"), count_of(1200, "task")
-    ('1 task', '1,200 tasks')
-    """
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def one_line(text: str, limit: int = 200) -> str:
-    """Make any text safe and short enough for one line of a terminal or a table."""
-    flat = _UNSAFE.sub(" ", text)
-    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
 def cell_width(text: str) -> int:

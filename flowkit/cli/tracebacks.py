@@ -19,6 +19,8 @@ _FIRST_LINE = "Traceback (most recent call last):"
 class HeldTracebacks:
     """Holds back what may be the traceback of a run's first failure, which its end shows whole.
 
+    Lines that are shown already, as steps in this process print them, are kept back for good.
+
     A worker prints the traceback as an attempt's last lines, so that the log has it. Lines are
     held for a moment only: an attempt that logs a traceback and goes on is shown to do so.
     """
@@ -30,6 +32,8 @@ class HeldTracebacks:
     def pass_on(self, fact: RunFact) -> Iterator[RunFact]:
         """Yield what to show now, in order."""
         match fact:
+            case Printed(is_shown=True):
+                return
             case Printed(attempt=attempt, stream="stderr", text=text):
                 if attempt in self._held:
                     self._held[attempt].append(fact)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import NoReturn, Protocol
+from weakref import WeakSet
 
 import flowkit.worker
 from flowkit.errors import ExecutorError, FlowInvalid, FlowkitBug, FlowkitError, UsageError
+from flowkit.executor.surroundings import Surroundings
 from flowkit.graph import FlowDescription, FlowFaults
 from flowkit.values import Digest, RunId, StoreAddress
+from flowkit.wording import told_status
 from flowkit.worker import (
     Bind,
     Bound,
@@ -33,6 +38,15 @@ from flowkit.worker import (
 )
 
 Given = Mapping[str, str | list[str]]
+
+LOOK_UP_S = 0.1
+"""How often, while a flow is being read, to ask whether that is still wanted."""
+
+
+class Abandoned(ExecutorError):
+    """Whoever wanted a flow to be read wants it no more."""
+
+    exit_code = 130
 
 
 class FlowHost(Protocol):
@@ -68,11 +82,21 @@ class ZygoteHost:
         FlowInvalid: the file cannot be imported, or the flow has faults.
         UsageError: the file has several flows, or none.
         ExecutorError: the process could not be started.
+        Abandoned: so said `is_abandoned`, which is asked again and again meanwhile.
     """
 
-    def __init__(self, file: str, name: str | None, *, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        file: str,
+        name: str | None,
+        *,
+        environ: Mapping[str, str],
+        surroundings: Surroundings,
+        is_abandoned: Callable[[], bool],
+    ) -> None:
         self._file, self._name, self._environ = file, name, environ
         self._specs: tuple[str, ...] = ()
+        self._around, self._is_abandoned = surroundings, is_abandoned
         self._start()
 
     def _start(self) -> None:
@@ -80,13 +104,17 @@ class ZygoteHost:
         entry = os.path.join(os.path.dirname(flowkit.worker.__file__), "__main__.py")
         name = [self._name] if self._name else []
         command = [sys.executable, "-u", "-P", entry, "zygote", str(theirs.fileno()), self._file]
+        around = self._around
+        base = os.environ if around.environ is None else around.environ
         try:
             self._process = subprocess.Popen(
                 [*command, *name],
                 pass_fds=[theirs.fileno()],
-                env={**os.environ, **self._environ},
+                env={**base, **self._environ},
+                cwd=around.cwd,
                 stdin=subprocess.DEVNULL,
-                stdout=_talk(),
+                stdout=_talk() if around.talk is None else around.talk,
+                stderr=around.talk,
                 # Ctrl-C at the terminal is for the driver: it decides what stops and how.
                 start_new_session=True,
             )
@@ -98,6 +126,7 @@ class ZygoteHost:
             ) from error
         finally:
             theirs.close()
+        _keep_to_this_process(ours)
         self.channel = Channel(ours)
         self._heard: deque[Message] = deque()
         try:
@@ -177,7 +206,13 @@ class ZygoteHost:
 
     def _answer(self) -> Message:
         """Wait for the answer to a question; only one is open at a time, and no attempt runs."""
+        poll = select.poll()  # which, other than `select`, knows no largest descriptor
+        poll.register(self.socket, select.POLLIN)
         while not self._heard:
+            while not poll.poll(LOOK_UP_S * 1000):
+                if self._is_abandoned():
+                    self._kill()  # it is in the user's code, and would not hear of a hang-up
+                    raise Abandoned("the run was stopped while the flow was being asked")
             self._heard += self.channel.receive()
             if self.channel.closed and not self._heard:
                 self._explain_death()
@@ -195,6 +230,25 @@ class ZygoteHost:
         )
 
 
+_channels: WeakSet[socket.socket] = WeakSet()
+
+
+def _keep_to_this_process(channel: socket.socket) -> None:
+    """Have forks of this process let go of a channel: a zygote ends when it is hung up."""
+    _channels.add(channel)
+    _watch_forks()
+
+
+@cache
+def _watch_forks() -> None:
+    os.register_at_fork(after_in_child=_let_go)
+
+
+def _let_go() -> None:
+    for channel in list(_channels):
+        channel.close()
+
+
 def _check_text(name: str, value: str | list[str]) -> None:
     """Refuse bytes that a command line holds as lone surrogates. Raises UsageError."""
     try:
@@ -203,21 +257,6 @@ def _check_text(name: str, value: str | list[str]) -> None:
         raise UsageError(
             f"the value of parameter `{name}` is no UTF-8 text", hint="write it in UTF-8"
         ) from error
-
-
-def told_status(status: int) -> str:
-    """Say in words how a process ended; negative numbers are signals.
-
-    >>> told_status(3), told_status(-11)
-    ('exit code 3', 'killed by SIGSEGV')
-    """
-    if status >= 0:
-        return f"exit code {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    return f"killed by {name}"
 
 
 def _talk() -> int | None:

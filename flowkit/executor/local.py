@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from flowkit.errors import ExecutorError
-from flowkit.executor.host import ZygoteHost, told_status
+from flowkit.executor.host import ZygoteHost
 from flowkit.ports import Exit, Output
 from flowkit.values import Attempt, TaskSpec
+from flowkit.wording import told_status
 from flowkit.worker import Cancel, Exited, Line, LineReader, Message, Started, Stream, Submit, send
 
 STREAMS: tuple[Stream, ...] = ("stdout", "stderr")

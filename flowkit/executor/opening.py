@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from flowkit.errors import UsageError
+from flowkit.executor.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from flowkit.executor.host import FlowHost
@@ -15,15 +16,28 @@ EXECUTORS = ("local", "process", "inline")
 
 
 def open_host(
-    executor: str, file: str, name: str | None, *, environ: Mapping[str, str] | None = None
+    executor: str,
+    file: str,
+    name: str | None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    surroundings: Surroundings | None = None,
+    is_abandoned: Callable[[], bool] = lambda: False,
 ) -> FlowHost:
     """Import a flow where the executor named `executor` wants it.
 
-    `environ`: variables for processes of the flow's own, on top of this process's.
+    Args:
+        executor: its name.
+        file: the absolute path of the flow's file.
+        name: the flow's name, if the file has several.
+        environ: variables for processes of the flow's own, on top of all others.
+        surroundings: what processes of the flow's own find around them; inline there is none.
+        is_abandoned: asked while the flow is being read, which may take long: whether to give up.
 
     Raises:
         UsageError: there is no such executor, or the file has several flows, or none.
         FlowInvalid: the file cannot be imported, or the flow has faults.
+        Abandoned: so said `is_abandoned`.
     """
     if executor not in EXECUTORS:
         raise UsageError(
@@ -33,10 +47,22 @@ def open_host(
     if executor == "inline":
         from flowkit.executor.inline import InlineHost
 
+        if surroundings is not None:
+            raise UsageError(
+                "the executor `inline` runs steps in this very process: they have its "
+                "environment and its folder",
+                hint="give no `env` and no `cwd`, or choose the executor `local`",
+            )
         return InlineHost(file, name)
     from flowkit.executor.host import ZygoteHost
 
-    return ZygoteHost(file, name, environ=environ or {})
+    return ZygoteHost(
+        file,
+        name,
+        environ=environ or {},
+        surroundings=surroundings or Surroundings(),
+        is_abandoned=is_abandoned,
+    )
 
 
 def open_executor(executor: str, host: FlowHost) -> Executor:

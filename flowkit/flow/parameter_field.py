@@ -175,7 +175,7 @@ class ParameterField:
         try:
             if isinstance(text, str):
                 return kind.from_text(text, self.separator)
-            if self.is_multiple:
+            if kind.container is not None:  # with a separator too: a program gives a list as one
                 return kind.from_texts(text)
         except ValueError as error:
             raise UsageError(
@@ -279,6 +279,7 @@ class ParameterField:
             computed=self.is_computed,
             choices=kind.choices,
             multiple=self.is_multiple,
+            separator=self.separator,
         )
 
 

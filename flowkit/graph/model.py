@@ -79,6 +79,7 @@ class ParameterDescription:
     computed: bool = False
     choices: tuple[str, ...] = ()
     multiple: bool = False
+    separator: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 `session`: a flow that can be run or resumed, the library behind the command line. `source`:
 naming a flow. `drive`: the loop. `origin`: what a resume starts from. `feed`: the metadata index,
 in batches. `logbook`: what attempts print. `progress`: the facts that a watcher is told.
-`backends`: what a flow may ask for that there is not.
+`telling`: those facts in words. `stopping`: asking a run to stop. `backends`: what a flow may
+ask for that there is not.
 """
 
 from flowkit.runner.backends import BackendMissing, refuse_backends
@@ -18,9 +19,12 @@ from flowkit.runner.progress import (
     TaskEnded,
     TasksCloned,
     TaskStarted,
+    is_cancelled,
 )
 from flowkit.runner.session import FlowSession, RunOptions, open_session
 from flowkit.runner.source import FlowSource
+from flowkit.runner.stopping import StopSwitch
+from flowkit.runner.telling import ended_line, lines_of, told
 
 __all__ = [
     "BackendMissing",
@@ -34,9 +38,14 @@ __all__ = [
     "RunEnded",
     "RunFact",
     "RunOptions",
+    "StopSwitch",
     "TaskEnded",
     "TaskStarted",
     "TasksCloned",
+    "ended_line",
+    "is_cancelled",
+    "lines_of",
     "open_session",
     "refuse_backends",
+    "told",
 ]

@@ -45,6 +45,7 @@ from flowkit.runner.progress import (
     TasksCloned,
     TaskStarted,
 )
+from flowkit.runner.stopping import StopSwitch
 from flowkit.store import Store
 from flowkit.values import Attempt, Failure, RunId, StoreAddress, TaskKey, TaskResult, TaskSpec
 
@@ -73,6 +74,7 @@ class Driven:
     max_num_splits: int | None
     base_run: RunId | None
     """An earlier run, whose large artifacts new ones may share bytes with."""
+    stop: StopSwitch
 
 
 class Driver:
@@ -117,8 +119,13 @@ class Driver:
         self._with.listener(RunEnded(end, time.monotonic() - began))
         return end
 
+    @property
+    def _asked_to_stop(self) -> int:
+        """How often the run was asked to stop, by a signal or from another thread."""
+        return self._interrupts + self._with.stop.asked
+
     def _turn(self) -> None:
-        if self._interrupts > self._obeyed:
+        if self._asked_to_stop > self._obeyed:
             self._cancel()
         deadline = self._with.scheduler.next_deadline_s
         patience = LONGEST_WAIT_S if self._finish is None else 0.0
@@ -203,10 +210,10 @@ class Driver:
 
     def _printed(self, output: Output) -> None:
         self._with.logs.write(output)
-        if not self._with.executor.echoes:
-            at = datetime.fromtimestamp(output.time_s, UTC)
-            text = output.text.decode("utf-8", "replace")
-            self._with.listener(Printed(output.attempt, output.stream, at, text))
+        at = datetime.fromtimestamp(output.time_s, UTC)
+        text = output.text.decode("utf-8", "replace")
+        is_shown = self._with.executor.echoes
+        self._with.listener(Printed(output.attempt, output.stream, at, text, is_shown))
 
     def _exited(self, exited: Exit) -> None:
         attempt = exited.attempt
@@ -267,7 +274,7 @@ class Driver:
         """Whether a failed attempt is followed by another, or by what `@catch` does."""
         attempt, failure = result.attempt, result.failure
         policies = self._with.graph[attempt.key.step].policies
-        if self._interrupts or self._first_failure is not None or failure is None:
+        if self._asked_to_stop or self._first_failure is not None or failure is None:
             return False
         retries = policies.retry.times if policies.retry is not None else 0
         # `@catch` stands in once, as the attempt after the last retry.
@@ -275,11 +282,11 @@ class Driver:
         return (failure.retryable and attempt.number < retries) or stands_in
 
     def _cancel(self) -> None:
-        is_first, self._obeyed = self._obeyed == 0, self._interrupts
+        is_first, self._obeyed = self._obeyed == 0, self._asked_to_stop
         if is_first:
             self._notice("stopping: what has finished is kept, and the run can be resumed")
             self._tell(CancelRequested())
-        if self._interrupts > 1:  # also where two came before the first was noticed
+        if self._obeyed > 1:  # also where two came before the first was noticed
             for attempt in list(self._started_at):
                 self._with.executor.cancel(attempt, grace_s=0.0)
 

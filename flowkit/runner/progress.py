@@ -61,12 +61,16 @@ class TasksCloned:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """A line that an attempt printed, without its newline."""
+    """A line that an attempt printed, without its newline.
+
+    `is_shown`: it ran in this process, where people have seen it as it was printed.
+    """
 
     attempt: Attempt
     stream: Literal["stdout", "stderr"]
     at: datetime
     text: str
+    is_shown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +97,8 @@ class Idled:
 
 RunFact = RunBegan | TaskStarted | TaskEnded | TasksCloned | Printed | Noticed | RunEnded | Idled
 Listener = Callable[[RunFact], None]
+
+
+def is_cancelled(fact: TaskEnded) -> bool:
+    """Say whether an attempt ended because its run was cancelled."""
+    return fact.failure is not None and fact.failure.type_name == "Cancelled"

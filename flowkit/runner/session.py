@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import flowkit
 from flowkit.client import Workspace, check_tags, open_workspace, use_workspace
 from flowkit.errors import FlowkitError, StoreError, UsageError
-from flowkit.executor import FlowHost, open_executor, open_host
+from flowkit.executor import FlowHost, Surroundings, open_executor, open_host
 from flowkit.graph import FlowDescription, Graph
 from flowkit.plan import Limits, Scheduler, tell_excess
 from flowkit.records import Clone, RunEnd, RunRecord
@@ -27,6 +27,7 @@ from flowkit.runner.origin import clones_of, find_origin
 from flowkit.runner.progress import Listener, Noticed
 from flowkit.runner.projects import branch_of, runs_that_trigger
 from flowkit.runner.source import FlowSource
+from flowkit.runner.stopping import StopSwitch
 from flowkit.values import Digest, ProjectBranch, RunId, StoreAddress, TaskKey
 
 if TYPE_CHECKING:
@@ -60,31 +61,54 @@ class RunOptions:
 
 @contextmanager
 def open_session(
-    source: FlowSource, settings: Settings, *, workspace: Workspace | None = None
+    source: FlowSource,
+    settings: Settings,
+    *,
+    workspace: Workspace | None = None,
+    surroundings: Surroundings | None = None,
+    stop: StopSwitch | None = None,
 ) -> Iterator[FlowSession]:
     """Read a flow, and keep what can run it until the block ends.
+
+    Args:
+        source: the flow.
+        settings: how it is run, and where its runs are kept.
+        workspace: the store and the index that the settings name, if they are open already.
+        surroundings: what the flow's own processes find around them; that of this one by default.
+        stop: asks the session's run to stop, from another thread.
 
     Raises:
         FlowInvalid: the flow has faults, or its file cannot be imported.
         UsageError: the file has several flows and none is named.
+        Abandoned: `stop` was asked for while the flow was being read.
     """
+    stop = stop or StopSwitch()
     environ = _environ(settings)
     with ExitStack() as opened:
-        host = open_host(settings.executor, source.file, source.name, environ=environ)
+        host = open_host(
+            settings.executor,
+            source.file,
+            source.name,
+            environ=environ,
+            surroundings=surroundings,
+            is_abandoned=lambda: stop.is_unanswered,
+        )
         opened.callback(host.close)
         if workspace is None:
             workspace = open_workspace(settings)
             opened.callback(workspace.close)
         if settings.executor == "inline":
             opened.enter_context(use_workspace(workspace))
-        yield FlowSession(host, settings, workspace)
+        yield FlowSession(host, settings, workspace, stop)
 
 
 class FlowSession:
     """A flow, ready to run. `description` is the flow as data, `workspace` where runs are kept."""
 
-    def __init__(self, host: FlowHost, settings: Settings, workspace: Workspace) -> None:
-        self._host, self._settings = host, settings
+    def __init__(
+        self, host: FlowHost, settings: Settings, workspace: Workspace, stop: StopSwitch
+    ) -> None:
+        self._host, self._settings, self._stop = host, settings, stop
         self.workspace = workspace
 
     @property
@@ -259,6 +283,7 @@ class FlowSession:
             max_num_splits=options.max_num_splits,
             namespace=options.namespace or f"user:{settings.user}",
             base_run=earlier[0].run if earlier else None,
+            stop=self._stop,
         )
         succeeded = False
         try:
@@ -274,6 +299,7 @@ class FlowSession:
         hooks = self.description.policies.exit_hooks
         if hooks is None or not (hooks.on_success if succeeded else hooks.on_error):
             return
+        self._stop.answer()  # they are called for runs that were stopped; the next one stops them
         try:
             failed = self._host.call_exit_hooks(run, succeeded=succeeded)
         except FlowkitError as error:
