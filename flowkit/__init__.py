@@ -113,6 +113,19 @@ if TYPE_CHECKING:
         S3Unavailable,
     )
     from flowkit.table import DataFrame, Table
+    from flowkit.deploying import (
+        DeployedFlow,
+        Deployer,
+        TriggeredRun,
+    )
+    from flowkit.forking import (
+        ChildDied,
+        parallel_imap_unordered,
+        parallel_map,
+    )
+    from flowkit.profiling import (
+        profile,
+    )
 
 __version__ = "0.1.0"
 
@@ -122,9 +135,12 @@ __all__ = [
     "Artifact",
     "ArtifactMissing",
     "CaughtFailure",
+    "ChildDied",
     "Corrupt",
     "DataArtifact",
     "DataFrame",
+    "DeployedFlow",
+    "Deployer",
     "EnvironmentFailed",
     "ExecutorError",
     "Flow",
@@ -179,6 +195,7 @@ __all__ = [
     "Table",
     "Task",
     "TimeoutException",
+    "TriggeredRun",
     "UnhandledInMergeArtifactsException",
     "UsageError",
     "UserStepDecorator",
@@ -198,6 +215,9 @@ __all__ = [
     "kubernetes",
     "metadata",
     "namespace",
+    "parallel_imap_unordered",
+    "parallel_map",
+    "profile",
     "project",
     "pypi",
     "pypi_base",
@@ -217,6 +237,7 @@ _ROOMS = {
         "MetaflowNotFound NamespaceMismatch Run Step Task default_metadata default_namespace "
         "get_metadata get_namespace metadata namespace"
     ),
+    "flowkit.deploying": "DeployedFlow Deployer TriggeredRun",
     "flowkit.errors": (
         "Corrupt EnvironmentFailed ExecutorError FlowInvalid FlowkitBug FlowkitError KeyMissing "
         "MetadataError MetaflowException MetaflowInternalError NotFound PluginBroken RunFailed "
@@ -231,6 +252,8 @@ _ROOMS = {
         "exit_hook kubernetes project pypi pypi_base resources retry schedule step timeout "
         "trigger trigger_on_finish user_step_decorator"
     ),
+    "flowkit.forking": "ChildDied parallel_imap_unordered parallel_map",
+    "flowkit.profiling": "profile",
     "flowkit.s3": (
         "MetaflowS3AccessDenied MetaflowS3Exception MetaflowS3InvalidRange MetaflowS3NotFound "
         "MetaflowS3URLException S3 S3AccessDenied S3Error S3GetObject S3Interrupted "

@@ -124,7 +124,9 @@ class PluginBroken(FlowkitError):
     def __init__(self, *, name: str, cause: str, known: Sequence[str]) -> None:
         super().__init__(
             f"plugin `{name}` could not be loaded: {cause}",
-            hint=f"built in are: {', '.join(f'`{one}`' for one in known)}",
+            hint=f"built in are: {', '.join(f'`{one}`' for one in known)}"
+            if known
+            else "upgrade or remove the package that provides it",
         )
 
 

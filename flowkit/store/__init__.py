@@ -22,6 +22,7 @@ from flowkit.store.writer import ManifestWriter
 
 if TYPE_CHECKING:
     from flowkit.store.gc import GcReport, collect
+    from flowkit.store.plugins import load_plugin
     from flowkit.store.reindexing import RunIndex, reindex
     from flowkit.store.verification import Damage, verify_store
 
@@ -35,6 +36,7 @@ __all__ = [
     "UnpicklableArtifact",
     "collect",
     "element",
+    "load_plugin",
     "open_storage",
     "reindex",
     "verify_store",
@@ -45,6 +47,7 @@ __getattr__ = loads(
     "flowkit.store",
     {
         "flowkit.store.gc": "GcReport collect",
+        "flowkit.store.plugins": "load_plugin",
         "flowkit.store.reindexing": "RunIndex reindex",
         "flowkit.store.verification": "Damage verify_store",
     },
