@@ -126,6 +126,11 @@ if TYPE_CHECKING:
     from flowkit.profiling import (
         profile,
     )
+    from flowkit.launch import (
+        ExecutingRun,
+        NBRunner,
+        Runner,
+    )
 
 __version__ = "0.1.0"
 
@@ -142,6 +147,7 @@ __all__ = [
     "DeployedFlow",
     "Deployer",
     "EnvironmentFailed",
+    "ExecutingRun",
     "ExecutorError",
     "Flow",
     "FlowInvalid",
@@ -168,6 +174,7 @@ __all__ = [
     "MissingInMergeArtifactsException",
     "MutableFlow",
     "MutableStep",
+    "NBRunner",
     "NamespaceMismatch",
     "NotFound",
     "Parameter",
@@ -175,6 +182,7 @@ __all__ = [
     "PluginBroken",
     "Run",
     "RunFailed",
+    "Runner",
     "S3AccessDenied",
     "S3Error",
     "S3GetObject",
@@ -253,6 +261,7 @@ _ROOMS = {
         "trigger trigger_on_finish user_step_decorator"
     ),
     "flowkit.forking": "ChildDied parallel_imap_unordered parallel_map",
+    "flowkit.launch": "ExecutingRun NBRunner Runner",
     "flowkit.profiling": "profile",
     "flowkit.s3": (
         "MetaflowS3AccessDenied MetaflowS3Exception MetaflowS3InvalidRange MetaflowS3NotFound "

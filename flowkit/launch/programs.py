@@ -1,0 +1,257 @@
+"""`Runner`: running flows from a program."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from weakref import WeakSet
+
+from flowkit.errors import UsageError
+from flowkit.launch.driving import Driving, OnLine, Order, Resumption, Stream
+from flowkit.launch.executing import ExecutingRun
+from flowkit.launch.options import Place, TopOptions, words_of
+from flowkit.runner import FlowSource
+
+
+class Runner:
+    """Runs a flow from a program: a script, a notebook, a thread of a web server.
+
+    ```python
+    with Runner("flow.py").run(alpha=0.5, tags=["nightly"]) as running:
+        print(running.status, running.run.data.score)
+    ```
+
+    Runs are driven on threads of this process, each step in a process of its own; many may go on
+    at once, of the same flow too. The process's environment, folder and signal handlers are left
+    as they are. As a context manager, a runner stops what still goes on when the block ends.
+
+    Args:
+        flow_file: the flow's file, or `flow.py:Class` if it has several.
+        show_output: whether `run` and `resume` print what a command line would.
+        profile: there are no profiles; None.
+        env: environment variables for the run, on top of this process's.
+        cwd: the folder to run in: relative paths among parameters and settings are in it.
+        top_opts: settings by name, such as `home`, `executor` or `max_workers`;
+            `decospecs=["retry:times=2"]`, decorators for every step; `branch` or `production`,
+            where in its project a run is; `trigger`, runs that are said to have started it.
+
+    Raises:
+        NotFound: there is no such file.
+        UsageError: there is no such option.
+    """
+
+    def __init__(
+        self,
+        flow_file: str | Path,
+        show_output: bool = True,
+        profile: str | None = None,
+        env: Mapping[str, str] | None = None,
+        cwd: str | Path | None = None,
+        **top_opts: Any,
+    ) -> None:
+        if profile is not None:
+            raise UsageError(
+                f"there is no profile `{profile}`: flowkit has no profiles",
+                hint="put settings into `flowkit.toml` in the folder `cwd`, or give them by name",
+            )
+        self._source = FlowSource.parse(str(flow_file))
+        self._shows_output = show_output
+        self._place, self._top = Place.of(env, cwd), TopOptions.of(top_opts)
+        self._driven: WeakSet[Driving] = WeakSet()
+        self._lock = threading.Lock()
+
+    def run(self, **given: Any) -> ExecutingRun:
+        """Run the flow, and wait until it has ended.
+
+        Ctrl-C stops the run, and is raised when it has stopped.
+
+        Args:
+            given: the flow's parameters by name, as values or as text; and `tags`, `max_workers`,
+                `decospecs` (or `with_`), `namespace`, `run_id_file`. None is as good as not given.
+
+        Raises:
+            UsageError: a parameter or an option does not fit; there is no run then.
+            FlowInvalid: the flow has faults, or its file cannot be imported.
+            FlowkitError: the store or the executor failed; the run can be resumed. That a step
+                failed is no error: `status` says it.
+        """
+        return self._finished(self._order(given))
+
+    def resume(
+        self, step_to_rerun: str | None = None, *, origin_run_id: str | None = None, **given: Any
+    ) -> ExecutingRun:
+        """Resume the latest run, or the one named, and wait until it has ended.
+
+        Args:
+            step_to_rerun: run this step and all after it anew.
+            origin_run_id: the run to resume.
+            given: options as for `run`; the parameters are the earlier run's.
+
+        Raises what `run` raises; and NotFound: there is no such run.
+        """
+        return self._finished(self._order(given, Resumption(origin_run_id, step_to_rerun)))
+
+    def start(self, **given: Any) -> ExecutingRun:
+        """Start a run, and return when it has begun. Takes and raises what `run` does."""
+        return self._begun(self._order(given))
+
+    def start_resume(
+        self, step_to_rerun: str | None = None, *, origin_run_id: str | None = None, **given: Any
+    ) -> ExecutingRun:
+        """Start resuming, and return when it has begun. Takes and raises what `resume` does."""
+        return self._begun(self._order(given, Resumption(origin_run_id, step_to_rerun)))
+
+    async def async_run(self, **given: Any) -> ExecutingRun:
+        """Start a run, and return when it has begun; the event loop goes on meanwhile.
+
+        Takes and raises what `run` does.
+        """
+        return await self._awaited(self._order(given))
+
+    async def async_resume(
+        self, step_to_rerun: str | None = None, *, origin_run_id: str | None = None, **given: Any
+    ) -> ExecutingRun:
+        """Start resuming, and return when it has begun. Takes and raises what `resume` does."""
+        return await self._awaited(self._order(given, Resumption(origin_run_id, step_to_rerun)))
+
+    def cleanup(self) -> None:
+        """Stop the runs that still go on, and wait until nothing is left of them."""
+        with self._lock:
+            driven = list(self._driven)
+        for one in driven:
+            if not one.is_over:
+                one.stop()
+        for one in driven:
+            one.close()
+
+    def __enter__(self) -> Runner:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.cleanup()
+
+    def _order(self, given: Mapping[str, Any], resumes: Resumption | None = None) -> Order:
+        left = dict(given)
+        specs = (
+            *self._top.run.with_specs,
+            *words_of("decospecs", left.pop("decospecs", None)),
+            *words_of("with_", left.pop("with_", None)),
+        )
+        overrides = dict(self._top.overrides)
+        if (most := left.pop("max_workers", None)) is not None:
+            overrides["max_workers"] = most
+        namespace = left.pop("namespace", None)
+        if namespace is not None:
+            overrides["namespace"] = namespace
+        options = replace(
+            self._top.run,
+            tags=words_of("tags", left.pop("tags", None)),
+            with_specs=specs,
+            run_id_file=self._place.path(left.pop("run_id_file", None)),
+            namespace=namespace,
+        )
+        if resumes is not None and left:
+            raise UsageError(
+                f"`{next(iter(left))}` cannot be given: a resumed run keeps its parameters",
+                hint="give parameters to a new run: `run`",
+            )
+        return Order(
+            source=self._source,
+            settings=self._place.settings(overrides),
+            place=self._place,
+            parameters=left,
+            options=options,
+            resumes=resumes,
+        )
+
+    def _finished(self, order: Order) -> ExecutingRun:
+        """Drive a run to its end, and show what it prints from this very thread."""
+        if order.settings.executor == "inline":
+            driving = self._driving(order, _print if self._shows_output else None)
+            driving.drive()
+        else:
+            lines: deque[tuple[Stream, str]] = deque()
+            shows = self._shows_output
+            driving = self._driving(
+                order, (lambda stream, line: lines.append((stream, line))) if shows else None
+            )
+            driving.start()
+            _see_through(driving, lines)
+        return _handed_out(driving, is_over=True)
+
+    def _begun(self, order: Order) -> ExecutingRun:
+        driving = self._started(order)
+        try:
+            driving.wait(lambda: driving.has_begun)
+        except BaseException:
+            driving.stop()
+            raise
+        return _handed_out(driving)
+
+    async def _awaited(self, order: Order) -> ExecutingRun:
+        driving = self._started(order)
+        try:
+            await driving.bell.heard(lambda: driving.has_begun)
+        except BaseException:  # whoever cancels this has no run in hand to stop
+            driving.stop()
+            raise
+        return _handed_out(driving)
+
+    def _started(self, order: Order) -> Driving:
+        if order.settings.executor == "inline":
+            raise UsageError(
+                "the executor `inline` runs steps in the thread that waits for them",
+                hint="call `run` or `resume`, or choose the executor `local`",
+            )
+        driving = self._driving(order, None)
+        driving.start()
+        return driving
+
+    def _driving(self, order: Order, on_line: OnLine | None) -> Driving:
+        driving = Driving(order, on_line=on_line)
+        with self._lock:
+            self._driven.add(driving)
+        return driving
+
+
+def _see_through(driving: Driving, lines: deque[tuple[Stream, str]]) -> None:
+    """Wait for a run and print its lines; Ctrl-C stops it, and is raised once it has stopped."""
+    interrupt: KeyboardInterrupt | None = None
+    is_over = False
+    while not is_over:
+        try:
+            driving.wait(lambda: bool(lines) or driving.is_over)
+            is_over = driving.is_over  # before the lines: the last ones were there by then
+            while lines:
+                _print(*lines.popleft())
+        except KeyboardInterrupt as pressed:
+            driving.stop()
+            interrupt = pressed
+        except BaseException:  # such as a closed stdout: nobody is left to hear of the run
+            driving.close()
+            raise
+    if interrupt is not None:
+        driving.close()
+        raise interrupt
+
+
+def _print(stream: Stream, line: str) -> None:
+    (sys.stdout if stream == "stdout" else sys.stderr).write(line + "\n")
+
+
+def _handed_out(driving: Driving, *, is_over: bool = False) -> ExecutingRun:
+    """Return a run that has begun, or raise why there is none."""
+    if driving.error is not None and (is_over or driving.run_id is None):
+        raise driving.error
+    return ExecutingRun(driving)
