@@ -33,6 +33,11 @@ if TYPE_CHECKING:
         metadata,
         namespace,
     )
+    from flowkit.deploying import (
+        DeployedFlow,
+        Deployer,
+        TriggeredRun,
+    )
     from flowkit.errors import (
         Corrupt,
         EnvironmentFailed,
@@ -93,6 +98,19 @@ if TYPE_CHECKING:
         trigger_on_finish,
         user_step_decorator,
     )
+    from flowkit.forking import (
+        ChildDied,
+        parallel_imap_unordered,
+        parallel_map,
+    )
+    from flowkit.launch import (
+        ExecutingRun,
+        NBRunner,
+        Runner,
+    )
+    from flowkit.profiling import (
+        profile,
+    )
     from flowkit.s3 import (
         S3,
         MetaflowS3AccessDenied,
@@ -113,24 +131,6 @@ if TYPE_CHECKING:
         S3Unavailable,
     )
     from flowkit.table import DataFrame, Table
-    from flowkit.deploying import (
-        DeployedFlow,
-        Deployer,
-        TriggeredRun,
-    )
-    from flowkit.forking import (
-        ChildDied,
-        parallel_imap_unordered,
-        parallel_map,
-    )
-    from flowkit.profiling import (
-        profile,
-    )
-    from flowkit.launch import (
-        ExecutingRun,
-        NBRunner,
-        Runner,
-    )
 
 __version__ = "0.1.0"
 
