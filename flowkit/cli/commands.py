@@ -68,6 +68,9 @@ COMMANDS: Mapping[str, Entry] = {
     "table clean": Entry(
         "flowkit.cli.table_upkeep:clean_table", "Delete files that nothing leads to."
     ),
+    "migrate": Entry(
+        "flowkit.cli.migrate:migrate_files", "Turn Metaflow flows into flowkit flows."
+    ),
     "settings": Entry("flowkit.cli.settings:show_settings", "Show each setting and its origin."),
     "doctor": Entry("flowkit.cli.doctor:examine", "Check that flowkit can work here."),
     "completion": Entry(
