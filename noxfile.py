@@ -13,7 +13,7 @@ from pathlib import Path
 import nox
 
 nox.needs_version = ">=2024.10.9"
-nox.options.sessions = ["lint", "tests", "interop", "native", "docs", "examples"]
+nox.options.sessions = ["lint", "tests", "interop", "tutorials", "native", "docs", "examples"]
 nox.options.error_on_missing_interpreters = False
 
 # Readers of Iceberg that have environments of their own: DuckDB's extension goes with one DuckDB.
@@ -28,6 +28,9 @@ INTEROP = {
     "polars": ["polars>=1.30", "pyiceberg[pyarrow]>=0.12"],
     "daft": ["daft[iceberg]>=0.7.26"],
 }
+
+# The ancestor, whose tutorials are run: a pin, so that what is compared does not move.
+METAFLOW = "metaflow==2.19.39"
 
 
 def install(session: nox.Session, extras: str) -> None:
@@ -76,6 +79,18 @@ def interop(session: nox.Session) -> None:
         session.run(python, "-m", "pip", "install", "--quiet", *packages, external=True)
         environment[f"FLOWKIT_INTEROP_{name.upper()}"] = python
     session.run("pytest", "tests/interop", *session.posargs, env=environment)
+
+
+@nox.session
+def tutorials(session: nox.Session) -> None:
+    """Run Metaflow's own tutorials under Metaflow, and migrated under flowkit."""
+    install(session, "test")
+    place = Path(session.virtualenv.location, "metaflow")
+    python = str(place / "bin" / "python")
+    session.run("python", "-m", "venv", str(place))
+    session.run(python, "-m", "pip", "install", "--quiet", METAFLOW, external=True)
+    environment = {"FLOWKIT_TUTORIALS_METAFLOW": python}
+    session.run("pytest", "tests/tutorials", *session.posargs, env=environment)
 
 
 def run_tests(session: nox.Session) -> None:
