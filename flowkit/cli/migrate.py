@@ -56,9 +56,9 @@ def migrate_files(*, paths: tuple[str, ...], write: bool, check: bool, as_json: 
     Prints the changes as a diff and changes nothing, unless `--write` is given. What has no
     counterpart in flowkit, or not quite the same, is listed with file and line.
 
-    PATH is a file or a folder. Of a folder, Python files are rewritten, and variables in shell
-    scripts, Dockerfiles, Makefiles, YAML, TOML, INI and .env files. Files that cannot be parsed
-    are named and left alone; then the exit code is 3.
+    PATH is a file or a folder. Of a folder, Python files and notebooks are rewritten, and variables
+    in shell scripts, Dockerfiles, Makefiles, YAML, TOML, INI and .env files. Files that cannot be
+    parsed are named and left alone; then the exit code is 3.
     """
     if write and check:
         raise UsageError("`--write` and `--check` exclude each other", hint="give one of them")

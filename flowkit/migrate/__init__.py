@@ -1,7 +1,8 @@
 """The room that turns files of Metaflow flows into files of flowkit flows.
 
-`offers` asks flowkit what it has; `modules` reads Python and `variables` the names of environment
-variables; both answer with edits and remarks. `files` finds files, and reads and writes them whole.
+`offers` asks flowkit what it has; `modules` reads Python (`notebooks` what of it is in cells) and
+`variables` the names of environment variables; they answer with edits and remarks. `files` finds
+files, and reads and writes them whole.
 
 Nothing of a file is written anew but the spans that change: comments, layout, encoding and ends
 of lines stay as they are because nobody touches them.

@@ -29,11 +29,22 @@ def migrate_python(text: str, offers: Offers) -> Migration:
         SyntaxError: this Python cannot parse it.
         ValueError: it holds what no source may, such as a zero byte.
     """
+    return find_in_python(text, offers).migration(text)
+
+
+def find_in_python(text: str, offers: Offers) -> Findings:
+    """Find what to change in Python code, and what to tell. Raises like `migrate_python`."""
+    return _Module(text, parse(text), offers).findings()
+
+
+def parse(text: str) -> ast.Module:
+    """Parse a file, or cells of a notebook, which may wait at the top."""
+    flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     with warnings.catch_warnings():
         # `"\d"` in what somebody else wrote is not to be told here.
         warnings.simplefilter("ignore")
-        tree = ast.parse(text)
-    return _Module(text, tree, offers).migrated()
+        tree: ast.Module = compile(text, "<source>", "exec", flags, dont_inherit=True)
+    return tree
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +80,8 @@ class _Module:
         self._roots: dict[str, _Root] = {}
         self._left: set[str] = set()
 
-    def migrated(self) -> Migration:
-        """Read everything, and make the edits."""
+    def findings(self) -> Findings:
+        """Read everything."""
         uses = tuple(dotted_uses(self._tree))
         kept = self._keeps_name()
         for node in self._nodes:
@@ -88,7 +99,7 @@ class _Module:
                     self._variables(node, names=self._identifiers)
         for use in uses:
             self._use(use)
-        return self._found.migration(self._text)
+        return self._found
 
     def _keeps_name(self) -> bool:
         """Say whether `metaflow` must stay the name in this file, though flowkit is behind it.

@@ -149,12 +149,55 @@ def test_a_file_that_somebody_changed_meanwhile_is_left_alone(tmp_path: Path) ->
     assert os.listdir(tmp_path) == ["flow.py"]
 
 
-def test_a_notebook_is_named_and_not_rewritten(home: Path, call: Call) -> None:
-    cells = [{"cell_type": "code", "source": ["from metaflow import Flow\n", "%time 1"]}]
-    Path("look.ipynb").write_text(json.dumps({"cells": cells}))
+def _notebook(*cells: str | list[str]) -> dict[str, Any]:
+    return {
+        "cells": [
+            {"cell_type": "markdown", "source": ["from metaflow import step"]},
+            *({"cell_type": "code", "outputs": [], "source": source} for source in cells),
+        ],
+        "nbformat": 4,
+    }
+
+
+@pytest.mark.parametrize("indent", [1, 2])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_cells_of_a_notebook_are_one_module(indent: int, end: str, home: Path, call: Call) -> None:
+    before = _notebook(
+        ["%matplotlib inline\n", "import metaflow\n", "'é'"],
+        "%%bash\nfrom metaflow import step",
+        "x = ('%d'\n  % 2)",
+        "run = metaflow.Run('A/1')\nawait run.x\nrun?",
+        "!ls\nmetaflow.Nothing",
+    )
+    after = _notebook(
+        ["%matplotlib inline\n", "import flowkit\n", "'é'"],
+        "%%bash\nfrom metaflow import step",
+        "x = ('%d'\n  % 2)",
+        "run = flowkit.Run('A/1')\nawait run.x\nrun?",
+        "!ls\nflowkit.Nothing",
+    )
+    path = Path("look.ipynb")
+    path.write_text(json.dumps(before, indent=indent, ensure_ascii=False) + end)
     said = call("migrate", "look.ipynb", "--write")
-    assert "look.ipynb:1: differs: notebooks are not rewritten" in said.err
-    assert "metaflow" in Path("look.ipynb").read_text()
+    assert path.read_text() == json.dumps(after, indent=indent, ensure_ascii=False) + end
+    assert "look.ipynb:1: missing: cell 6, line 2: `Nothing`" in said.err
+    assert call("migrate", "look.ipynb", "--check").code == 0
+
+
+def test_a_cell_that_cannot_be_parsed_is_named(home: Path, call: Call) -> None:
+    notebook = json.dumps(_notebook("import metaflow", "def f(:"), indent=1)
+    Path("look.ipynb").write_text(notebook)
+    said = call("migrate", "look.ipynb", "--write")
+    assert said.code == 3
+    assert "`look.ipynb` cannot be parsed: invalid syntax in cell 3" in said.err
+    assert Path("look.ipynb").read_text() == notebook
+
+
+def test_a_notebook_in_an_unusual_layout_is_left_to_a_person(home: Path, call: Call) -> None:
+    notebook = json.dumps(_notebook("import metaflow"))
+    Path("look.ipynb").write_text(notebook)
+    assert "change it by hand" in call("migrate", "look.ipynb", "--write").err
+    assert Path("look.ipynb").read_text() == notebook
 
 
 def test_json_names_every_file_and_remark(tree: Path, call: Call) -> None:
