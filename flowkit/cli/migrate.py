@@ -14,6 +14,7 @@ import click
 
 from flowkit.cli.command import command, json_option
 from flowkit.cli.commands import COMMANDS
+from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
 from flowkit.cli.offers import offer_files
 from flowkit.cli.report import near_path
@@ -50,7 +51,10 @@ class _Looked:
 @click.option("--write", is_flag=True, help="Write the files; without it they are only shown.")
 @click.option("--check", is_flag=True, help="Exit with 3 if a file would change; show no diff.")
 @json_option
-def migrate_files(*, paths: tuple[str, ...], write: bool, check: bool, as_json: bool) -> int:
+@click.pass_obj
+def migrate_files(
+    invocation: Invocation, /, *, paths: tuple[str, ...], write: bool, check: bool, as_json: bool
+) -> int:
     """Turn Metaflow flows into flowkit flows: imports, and names of environment variables.
 
     Prints the changes as a diff and changes nothing, unless `--write` is given. What has no
@@ -69,6 +73,8 @@ def migrate_files(*, paths: tuple[str, ...], write: bool, check: bool, as_json: 
         _print_json(looked, written=write)
     else:
         _print(looked, write=write, check=check)
+        if not invocation.overrides.get("quiet"):
+            say(_summary(looked, write=write))
     refused = any(one.refusal for one in looked)
     pending = check and any(one.changes for one in looked)
     return FlowInvalid.exit_code if refused or pending else 0
@@ -125,15 +131,18 @@ def _print(looked: Sequence[_Looked], *, write: bool, check: bool) -> None:
         if one.refusal:
             label = paint("error:", "bold red", stream=sys.stderr)
             say(f"{label} `{near_path(str(one.path))}` {one.refusal}")
-    say(_summary(looked, len(changed), len(remarks), write=write))
 
 
-def _summary(looked: Sequence[_Looked], changed: int, remarks: int, *, write: bool) -> str:
+def _summary(looked: Sequence[_Looked], *, write: bool) -> str:
+    changed = sum(one.changes for one in looked)
+    remarks = sum(len(one.migration.remarks) for one in looked if one.migration)
     files = count_of(changed, "file")
-    done = f"{files} written" if write else f"{files} to change"
-    parts = [f"{count_of(len(looked), 'file')} looked at", done]
+    parts = [
+        f"{count_of(len(looked), 'file')} looked at",
+        f"{files} written" if write else f"{files} to change",
+    ]
     if remarks:
-        parts.append(f"{count_of(remarks, 'remark')}")
+        parts.append(count_of(remarks, "remark"))
     text = ", ".join(parts)
     return text if write or not changed else f"{text}; `--write` writes"
 

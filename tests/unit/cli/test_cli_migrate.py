@@ -85,6 +85,10 @@ def test_a_second_time_changes_nothing(tree: Path, call: Call) -> None:
     assert _contents(tree) == written
 
 
+def test_quiet_leaves_the_summary_away(tree: Path, call: Call) -> None:
+    assert call("--quiet", "migrate", "project/flow.py", "--write").err == ""
+
+
 def test_check_tells_by_its_exit_code(tree: Path, call: Call) -> None:
     said = call("migrate", "project/flow.py", "--check")
     assert (said.code, said.out) == (3, "project/flow.py\n")
