@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         environment,
         exit_hook,
         kubernetes,
+        memo,
         project,
         pypi,
         pypi_base,
@@ -221,6 +222,7 @@ __all__ = [
     "get_metadata",
     "get_namespace",
     "kubernetes",
+    "memo",
     "metadata",
     "namespace",
     "parallel_imap_unordered",
@@ -257,7 +259,7 @@ _ROOMS = {
         "MetaflowExceptionWrapper MissingInMergeArtifactsException MutableFlow MutableStep "
         "Parameter ParameterContext StepMutator UnhandledInMergeArtifactsException "
         "UserStepDecorator batch catch concurrency conda conda_base current environment "
-        "exit_hook kubernetes project pypi pypi_base resources retry schedule step timeout "
+        "exit_hook kubernetes memo project pypi pypi_base resources retry schedule step timeout "
         "trigger trigger_on_finish user_step_decorator"
     ),
     "flowkit.forking": "ChildDied parallel_imap_unordered parallel_map",

@@ -65,18 +65,26 @@ class Clone:
     """A task of an earlier run that stands for one of this run's.
 
     `origin` is the run that computed it, however many resumes ago, and `attempt` the number of
-    the attempt that succeeded there.
+    the attempt that succeeded there. `origin_key` is the task there if it is another one: an
+    element may have moved. `fingerprint` is the task's, if it is known.
     """
 
     key: TaskKey
     origin: RunId
     attempt: int
     outcome: Outcome
+    origin_key: TaskKey | None = None
+    fingerprint: Digest | None = None
+
+    @property
+    def computed(self) -> TaskKey:
+        """The task that computed it, in its origin."""
+        return self.origin_key or self.key
 
 
 @dataclass(frozen=True, slots=True)
 class Clones:
-    """All clones of a resumed run, in one record."""
+    """Clones of a run, in one record: all that were made at once."""
 
     run: RunId
     clones: tuple[Clone, ...]

@@ -200,13 +200,20 @@ class Manifest:
     """What a task leaves: artifact names to entries, and the items of its foreach, if any.
 
     `items` are blocks of `items_per_block` elements each (the last may be shorter), so that a
-    child loads only the block with its own element. `tables` are snapshots that the task has read
-    or written: a clone of the task has its manifest, and so tells of them too.
+    child loads only the block with its own element; `item_digests` is an artifact of bytes, the
+    digest of each element as if it were an artifact itself. `tables` are snapshots that the task
+    has read or written: a clone of the task has its manifest, and so tells of them too.
+
+    `own` are the artifacts that the task itself has set, `dropped` those of its input that it has
+    deleted; the others are its input's. `own` is None in manifests that do not tell.
     """
 
     artifacts: Mapping[str, ArtifactEntry] = field(default_factory=dict)
     items: tuple[ArtifactEntry, ...] = ()
     items_per_block: int = 0
+    item_digests: ArtifactEntry | None = None
+    own: tuple[str, ...] | None = None
+    dropped: tuple[str, ...] = ()
     tables: tuple[TableUse, ...] = ()
 
 
@@ -251,6 +258,18 @@ class Outcome:
     manifest: Digest
     width: int | None = None
     choice: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fingerprint:
+    """What a task depends on, as far as it can be known before the task runs.
+
+    Tasks of one step with the same `digest` come to the same. `components` say what it is made
+    of: names such as `code` or `parameter:alpha`, each with 32 hex digits of a digest.
+    """
+
+    digest: Digest
+    components: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -330,7 +349,8 @@ Status = Literal["succeeded", "failed"]
 class TaskResult:
     """How an attempt ended. Created once, it is the truth about the attempt.
 
-    `caught`: what `@catch` swallowed. Times are UTC-aware; `cpu_s` is seconds of CPU used by the
+    `caught`: what `@catch` swallowed. `fingerprint`: what the task depends on, None where that is
+    not known. Times are UTC-aware; `cpu_s` is seconds of CPU used by the
     attempt's process, `peak_memory_bytes` its largest resident size.
     """
 
@@ -345,3 +365,4 @@ class TaskResult:
     pid: int = 0
     cpu_s: float = 0.0
     peak_memory_bytes: int = 0
+    fingerprint: Fingerprint | None = None

@@ -73,7 +73,7 @@ def task_document(row: AttemptRow) -> Document:
         "iteration": row.key.iteration,
         "attempt": row.attempt.number,
         "status": row.status,
-        "cloned_from": None if row.origin is None else f"{row.origin}/{row.key}",
+        "cloned_from": None if row.origin is None else f"{row.origin}/{row.computed_by.key}",
         "started_at": utc_time(row.started_at),
         "finished_at": utc_time(row.finished_at),
         "duration_s": seconds_between(row.started_at, row.finished_at),

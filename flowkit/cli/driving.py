@@ -108,6 +108,7 @@ def options_of(
     given: Mapping[str, Any],
     *,
     parameters: Mapping[str, str | list[str]] | None = None,
+    reuse: bool = False,
 ) -> RunOptions:
     """Gather what the runner is told about this one run."""
     from flowkit.runner import RunOptions
@@ -123,6 +124,7 @@ def options_of(
         branch=given.get("branch") or invocation.branch,
         production=bool(given.get("production")) or invocation.production,
         triggers=(*invocation.triggers, *given.get("trigger", ())),
+        reuse=reuse,
     )
 
 

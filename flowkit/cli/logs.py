@@ -124,7 +124,7 @@ def _lines_of(workspace: Workspace, task: TaskRow, number: int | None) -> Iterat
             hint=f"its last attempt is {task.attempt.number}",
         )
     else:
-        run, attempt = task.origin or task.run, Attempt(task.key, number)
+        run, attempt = task.computed_in, Attempt(task.computed_by.key, number)
     for line in whole_lines(read_log(workspace, run, attempt)):
         yield task, attempt, line
 

@@ -92,6 +92,11 @@ def _run_command(description: FlowDescription | None = None) -> RunCommand:
             flow_argument(),
             *parameters,
             *(_options_of_decorators(description) if description is not None else ()),
+            click.Option(
+                ["--reuse"],
+                is_flag=True,
+                help="Take over tasks of earlier runs that nothing has changed for.",
+            ),
             *driving_options(),
         ],
         callback=click.pass_context(_run) if description is not None else None,
@@ -100,6 +105,7 @@ def _run_command(description: FlowDescription | None = None) -> RunCommand:
             "run flow.py",
             "run flow.py --alpha 0.5 --tag nightly",
             "run flow.py --with retry:times=2 --max-workers 8",
+            "run flow.py --reuse",
         ],
         exits=[1, 3, 4, 130],
     )
@@ -119,7 +125,7 @@ def _run(ctx: click.Context, /, *, flow: str, **given: Any) -> int:
         for at, parameter in enumerate(session.description.parameters)
         if (value := given[f"{PREFIX}{at}"]) not in (None, ())
     }
-    options = options_of(invocation, given, parameters=parameters)
+    options = options_of(invocation, given, parameters=parameters, reuse=given["reuse"])
     with progress_of(settings) as progress:
         end = session.run(options, progress)
     return report_end(end, invocation=invocation, file=flow)

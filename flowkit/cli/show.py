@@ -250,7 +250,7 @@ def _task_facts(task: AttemptRow) -> dict[str, str]:
         took = (task.finished_at - task.started_at).total_seconds()
     outcome = task.outcome
     return {
-        "clone of": f"{task.origin}/{task.key}" if task.origin is not None else "",
+        "clone of": f"{task.origin}/{task.computed_by.key}" if task.origin is not None else "",
         "started": _started(task),
         "took": f"{human_duration(took)}, {task.cpu_s:.2f}s of CPU" if took is not None else "",
         "memory": human_size(task.peak_memory_bytes) if task.peak_memory_bytes else "",

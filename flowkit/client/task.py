@@ -144,7 +144,7 @@ class Task(RunPart):
     def origin_pathspec(self) -> str | None:
         """The task of an earlier run that this one is a clone of, or None."""
         row = self.row
-        return f"{row.origin}/{row.key}" if row.origin else None
+        return f"{row.origin}/{row.computed_by.key}" if row.origin else None
 
     @property
     def current_attempt(self) -> int:
@@ -290,8 +290,9 @@ class Task(RunPart):
         row = self.row
         if row.origin is None:
             return row
-        for one in self._workspace.metadata.attempts(row.origin, row.key):
-            if one.attempt == row.attempt:
+        computed_by = row.computed_by
+        for one in self._workspace.metadata.attempts(row.origin, computed_by.key):
+            if one.attempt == computed_by:
                 return one
         return row
 
@@ -301,7 +302,7 @@ class Task(RunPart):
     def _log(self) -> Iterator[Any]:
         row = self.row
         if self._pinned is not None:
-            return read_log(self._workspace, row.origin or row.run, row.attempt)
+            return read_log(self._workspace, row.computed_in, row.computed_by)
         return read_log(self._workspace, *printing_attempt(self._workspace, row))
 
     def _printed(self, stream: Stream) -> bytes:

@@ -44,7 +44,7 @@ def printing_attempt(workspace: Workspace, latest: AttemptRow) -> tuple[RunId, A
     A clone printed nothing: the run that computed it did. And where `@catch` stood in for a process
     that had died, the latest attempt ran nothing of the user's: the one that died has the log.
     """
-    run, attempt = latest.origin or latest.run, latest.attempt
+    run, attempt = latest.computed_in, latest.computed_by
     if not attempt.number or (latest.caught is None and latest.origin is None):
         return run, attempt
     rows = {row.attempt: row for row in workspace.metadata.attempts(run, attempt.key)}

@@ -57,8 +57,8 @@ class FlowHost(Protocol):
     def bind(self, store: StoreAddress, given: Given, *, user: str) -> Digest:
         """Convert and keep parameters; returns their manifest. Raises UsageError."""
 
-    def rebind(self, store: StoreAddress, earlier: Digest) -> Digest:
-        """Keep an earlier run's parameters with the flow's constants of today."""
+    def rebind(self, store: StoreAddress, earlier: Digest, given: Given) -> Digest:
+        """Keep an earlier run's parameters, but those given, with the flow's constants of today."""
 
     def decorate(self, specs: Sequence[str]) -> None:
         """Put `--with` options on the steps from now on; `description` tells of them.
@@ -147,13 +147,13 @@ class ZygoteHost:
 
     def bind(self, store: StoreAddress, given: Given, *, user: str) -> Digest:
         """Convert and keep parameters; returns their manifest. Raises UsageError."""
-        for name, value in given.items():
-            _check_text(name, value)
+        _check_texts(given)
         return self._bound(Bind(store, user, given))
 
-    def rebind(self, store: StoreAddress, earlier: Digest) -> Digest:
-        """Keep an earlier run's parameters with the flow's constants of today."""
-        return self._bound(Bind(store, "", earlier=earlier))
+    def rebind(self, store: StoreAddress, earlier: Digest, given: Given) -> Digest:
+        """Keep an earlier run's parameters, but those given, with the flow's constants of today."""
+        _check_texts(given)
+        return self._bound(Bind(store, "", given, earlier=earlier))
 
     def decorate(self, specs: Sequence[str]) -> None:
         """Put `--with` options on the steps from now on; `description` tells of them."""
@@ -247,6 +247,11 @@ def _watch_forks() -> None:
 def _let_go() -> None:
     for channel in list(_channels):
         channel.close()
+
+
+def _check_texts(given: Given) -> None:
+    for name, value in given.items():
+        _check_text(name, value)
 
 
 def _check_text(name: str, value: str | list[str]) -> None:

@@ -56,9 +56,9 @@ class InlineHost:
         """Convert and keep parameters; returns their manifest. Raises UsageError."""
         return bind(self.loaded, self.store(store), given, user=user)
 
-    def rebind(self, store: StoreAddress, earlier: Digest) -> Digest:
+    def rebind(self, store: StoreAddress, earlier: Digest, given: Given) -> Digest:
         """Keep an earlier run's parameters with the flow's constants of today."""
-        return rebind(self.loaded, self.store(store), earlier)
+        return rebind(self.loaded, self.store(store), earlier, given)
 
     def decorate(self, specs: Sequence[str]) -> None:
         """Put `--with` options on the steps from now on; `description` tells of them."""

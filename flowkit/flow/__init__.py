@@ -15,6 +15,7 @@ from flowkit.flow.decorators import (
     conda,
     environment,
     kubernetes,
+    memo,
     pypi,
     resources,
     retry,
@@ -48,6 +49,7 @@ from flowkit.flow.parameters import (
     ParameterContext,
     bind_parameters,
     constants_of,
+    convert_parameters,
 )
 from flowkit.flow.reading import choose_flow, describe_flow, find_flows
 from flowkit.flow.spec import FlowSpec, assigned, has_gone_on, importing, open_flow
@@ -97,6 +99,7 @@ __all__ = [
     "conda",
     "conda_base",
     "constants_of",
+    "convert_parameters",
     "current",
     "describe_flow",
     "draft_flow",
@@ -107,6 +110,7 @@ __all__ = [
     "has_gone_on",
     "importing",
     "kubernetes",
+    "memo",
     "open_flow",
     "project",
     "pypi",

@@ -128,6 +128,19 @@ def concurrency(*args: Any, **options: Any) -> Any:
     return _policy("concurrency", args, options)
 
 
+@overload
+def memo(function: Function, /) -> Function: ...
+@overload
+def memo(enabled: bool = True) -> Callable[[Function], Function]: ...
+def memo(*args: Any, **options: Any) -> Any:
+    """Take over a task of any earlier run that had the same code, inputs and parameters.
+
+    `@memo(False)` runs the step every time, also under `run --reuse`: for what depends on the
+    time, the network or files.
+    """
+    return _policy("memo", args, options)
+
+
 def kubernetes(*args: Any, **options: Any) -> Any:
     """Run the step's tasks in Kubernetes pods: `cpu`, `memory`, `gpu`, `image` and so on."""
     return _policy("kubernetes", args, options)

@@ -25,6 +25,7 @@ __all__ = [
     "ParametersRejected",
     "bind_parameters",
     "constants_of",
+    "convert_parameters",
     "parameters_of",
     "variable_of",
 ]
@@ -153,6 +154,32 @@ def variable_of(name: str) -> str:
     'FLOWKIT_RUN_LEARNING_RATE'
     """
     return f"FLOWKIT_RUN_{name.replace('-', '_').upper()}"
+
+
+def convert_parameters(
+    flow_class: type, given: Mapping[str, str | list[str]], *, read_file: ReadFile
+) -> dict[str, object]:
+    """Return the values of those parameters that are given, by attribute.
+
+    Raises:
+        ParametersRejected: values that do not fit, or name no parameter; all of them.
+    """
+    by_name = {folded(one.name): (at, one) for at, one in parameters_of(flow_class).items()}
+    known = {name: one.name for name, (_, one) in by_name.items()}
+    problems: list[UsageError] = []
+    values: dict[str, object] = {}
+    for name, text in given.items():
+        if folded(name) not in by_name:
+            problems.append(_unknown(name, known))
+            continue
+        attribute, parameter = by_name[folded(name)]
+        try:
+            values[attribute] = parameter.from_text(text, read_file)
+        except UsageError as error:
+            problems.append(error)
+    if problems:
+        raise ParametersRejected(problems)
+    return values
 
 
 @contextmanager

@@ -107,6 +107,13 @@ def _concurrency(options: Options) -> int:
     return whole("concurrency", "limit", options["limit"], low=1)
 
 
+def _memo(options: Options) -> bool:
+    enabled = options.get("enabled", True)
+    if not isinstance(enabled, bool):
+        raise PolicyRejected(f"`enabled` of `@memo` is true or false, not `{enabled}`")
+    return enabled
+
+
 POLICY_RULES: dict[str, PolicyRule] = {
     "retry": PolicyRule(
         "retry",
@@ -128,6 +135,7 @@ POLICY_RULES: dict[str, PolicyRule] = {
         "variables", ("vars",), '@environment(vars={"MODE": "fast"})', _environment
     ),
     "concurrency": PolicyRule("concurrency", ("limit",), "@concurrency(4)", _concurrency),
+    "memo": PolicyRule("memo", ("enabled",), "@memo", _memo),
     **BACKEND_RULES,
 }
 """Every decorator that sets a policy of a step, by its name."""

@@ -252,7 +252,7 @@ class _FlowReader:
         hand_over = self._hand_over(name, source, place)
         assert function is not None
         wrappers = self._wrappers.get(name, ())
-        code, names = self._scope.read(function, source, wrappers)
+        code = self._scope.read(function, source, wrappers)
         kind = hand_over.kind if hand_over else Kind.END if name == end else Kind.LINEAR
         return Node(
             name=name,
@@ -265,8 +265,9 @@ class _FlowReader:
             cases=hand_over.cases if hand_over else (),
             policies=policies,
             doc=ast.get_docstring(source) or "",
-            code=code,
-            constants=tuple(sorted(names & self._constants.keys())),
+            code=code.digest,
+            constants=tuple(sorted(self._constants.keys() & set(code.reach.names))),
+            reach=code.reach,
             info=msgspec.json.encode(mark.info).decode() if mark.info is not None else "",
         )
 

@@ -2,20 +2,24 @@
 
 Reached are the methods and properties of the flow that it names on `self`, and the functions,
 classes, modules and constants that it names, of files in the flow's folder and below, and so on
-from there. What is installed is left to versions of packages.
+from there. What is installed is left to versions of packages, and modules that a function imports
+when it runs are read as files, for reading must not import them.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial, partialmethod
 from inspect import unwrap
 from pathlib import PurePath
 from types import FunctionType, ModuleType
 from typing import Final
 
-from flowkit.flow.attributes import reads
+from flowkit.flow.confinement import is_confined, names_read
+from flowkit.flow.current_task import Current
 from flowkit.flow.marks import Applied
 from flowkit.flow.members import Member
 from flowkit.flow.source import (
@@ -24,10 +28,21 @@ from flowkit.flow.source import (
     code_digest,
     digest_of,
     module_file,
+    shape_of,
 )
+from flowkit.graph import Reach
 
 _PLAIN: Final = (bool, bytes, complex, float, int, str, type(None))
+_SHORT: Final = 16
 _INSTALLED: Final = {"site-packages", "dist-packages"}
+
+
+@dataclass(frozen=True, slots=True)
+class StepCode:
+    """A digest of all code of a step, and what that code can see."""
+
+    digest: str
+    reach: Reach
 
 
 class Scope:
@@ -43,21 +58,44 @@ class Scope:
 
     def read(
         self, function: FunctionType, source: FunctionSource, wrappers: Sequence[Applied] = ()
-    ) -> tuple[str, set[str]]:
-        """Return a digest of all code of a step, and the names that this code reads on `self`.
+    ) -> StepCode:
+        """Return the code of a step.
 
-        `wrappers` are the decorators that run code around the step: their code is the step's, too.
+        `wrappers` are the decorators that run code around the step: their code is the step's, too,
+        and they are handed the flow object.
         """
         walk = _Walk(self, self._sources)
-        walk.enter(function, source, method=True)
         for at, one in enumerate(wrappers):
             walk.enter_wrapper(at, one)
         own = code_digest(source)
-        if not walk.found:
-            return own, walk.reads
-        return digest_of([own, *(f"{key}={walk.found[key]}" for key in sorted(walk.found))]), (
-            walk.reads
+        walk.enter(function, source, method=True)
+        if walk.is_open:
+            # Whoever holds the flow object may call any method of it.
+            walk.take_methods()
+        pieces = sorted(walk.found.items())
+        digest = digest_of([own, *(f"{key}={code}" for key, code in pieces)]) if pieces else own
+        reach = Reach(
+            names=tuple(sorted(walk.reads)),
+            is_open=walk.is_open,
+            packages=tuple(sorted(walk.packages)),
+            pieces=tuple((key, digest_of([code])[:_SHORT]) for key, code in (("", own), *pieces)),
         )
+        return StepCode(digest, reach)
+
+    def methods(self) -> Iterator[tuple[str, FunctionType]]:
+        """Yield all code of the flow class and its bases that is no step of the flow."""
+        for owner in self._class.__mro__:
+            for name, value in vars(owner).items():
+                member = self._members.get(name)
+                if member is None or (name in self._steps and member.owner is owner):
+                    continue
+                for function in _functions(value):
+                    yield (
+                        f"self.{name}"
+                        if member.owner is owner
+                        else (f"{owner.__qualname__}.{name}"),
+                        function,
+                    )
 
     def method(self, name: str) -> Iterator[FunctionType]:
         """Yield the functions behind a method or property of the flow that is no step."""
@@ -69,6 +107,26 @@ class Scope:
         """Return the value of a private class attribute; public ones are constants of the flow."""
         member = self._members.get(name)
         return member.value if member is not None and name.startswith("_") else Ellipsis
+
+    def attribute(self, name: str) -> list[ast.stmt]:
+        """Return the statements that set an attribute of the class."""
+        member = self._members.get(name)
+        return self._sources.attribute(member.owner, name) if member is not None else []
+
+    def homes(self, name: str, value: object) -> Iterator[tuple[ModuleType, str]]:
+        """Yield the modules of the project that hold a value, and what they call it."""
+        for module in list(sys.modules.values()):
+            if not isinstance(module, ModuleType):
+                continue
+            known = vars(module)
+            if not self.is_own(module.__name__, known.get("__file__")):
+                continue
+            names = [name, *(one for one in list(known) if one != name)]
+            yield from ((module, one) for one in names if known.get(one, Ellipsis) is value)
+
+    def file_of(self, module: str) -> str | None:
+        """Return where a module of the project would be, which may not be there."""
+        return str(self._folder.joinpath(*module.split("."))) if self._folder else None
 
     def is_own(self, module: str | None, file: str | None) -> bool:
         """Say whether code belongs to the flow's project: it is not installed, nor flowkit's."""
@@ -100,28 +158,137 @@ class _Walk:
         self._scope, self._sources = scope, sources
         self.found: dict[str, str] = {}
         self.reads: set[str] = set()
+        self.packages: set[str] = set()
+        self.is_open = False
 
     def enter(self, function: FunctionType, source: FunctionSource, *, method: bool) -> None:
         """Follow the names in a function."""
-        known = function.__globals__
-        for name, attributes in _loaded(source).items():
+        nodes: list[ast.AST] = [
+            *source.body,
+            *source.args.defaults,
+            *filter(None, source.args.kw_defaults),
+        ]
+        self._follow(nodes, function.__globals__, function)
+        self._take_imports(source.body, str(function.__globals__.get("__package__") or ""))
+        for name, cell in zip(
+            function.__code__.co_freevars, function.__closure__ or (), strict=True
+        ):
+            self._take_closed(f"{self._scope.name_of(function)}<{name}>", name, cell, function)
+        if method:
+            self.is_open = self.is_open or not is_confined(source)
+            names = names_read(source)
+            self.reads |= names
+            for name in sorted(names):
+                self._take_member(name)
+
+    def take_methods(self) -> None:
+        """Follow all methods of the flow."""
+        for key, function in self._scope.methods():
+            self._take_function(key, function, method=True)
+
+    def _follow(
+        self,
+        nodes: Iterable[ast.AST],
+        known: Mapping[str, object],
+        owner: FunctionType | ModuleType,
+    ) -> None:
+        """Take what the names in syntax trees stand for."""
+        for name, attributes in _loaded(nodes).items():
             value = known.get(name, Ellipsis)
             if isinstance(value, ModuleType) and attributes is not None:
                 # Not by `getattr`: a module that loads its names when they are asked for would.
                 if self._scope.is_own(value.__name__, vars(value).get("__file__")):
                     for attribute in sorted(attributes):
                         self._take(attribute, vars(value).get(attribute, Ellipsis), value)
-            else:
-                self._take(name, value, function)
-        if method:
-            names = reads(source)
-            self.reads |= names
-            for name in sorted(names):
-                self._take_member(name)
+                else:
+                    self._note_package(value.__name__)
+                    self._note_current(vars(value).get(one) for one in attributes)
+            elif value is not Ellipsis:
+                self._take(name, value, owner)
+
+    def _note_package(self, module: str | None) -> None:
+        top = (module or "").partition(".")[0]
+        if top and top not in sys.stdlib_module_names and top != "flowkit":
+            self.packages.add(top)
+
+    def _note_current(self, values: Iterable[object]) -> None:
+        """Note that code asks `current`, which tells tasks apart that are else the same."""
+        if any(isinstance(value, Current) for value in values):
+            self.reads.add("current")
+
+    def _take_closed(self, key: str, name: str, cell: object, function: FunctionType) -> None:
+        """Take what a function has from the function that made it."""
+        try:
+            value = getattr(cell, "cell_contents", Ellipsis)
+        except ValueError:
+            return  # it was not set yet
+        if isinstance(value, _PLAIN):
+            self.found[key] = repr(value)
+        elif not self._scope.is_flow(value):
+            self._take(name, value, function)
+
+    def _take_imports(self, nodes: Iterable[ast.AST], package: str) -> None:
+        """Take what is imported inside a function, when it runs."""
+        for root in nodes:
+            for node in ast.walk(root):
+                if isinstance(node, ast.Import):
+                    for alias in node.names:
+                        self._take_imported(alias.name)
+                elif isinstance(node, ast.ImportFrom):
+                    base = node.module or ""
+                    if node.level:
+                        parts = package.split(".")
+                        around = ".".join(parts[: len(parts) - node.level + 1])
+                        base = ".".join(filter(None, (around, base)))
+                    self._take_imported(base, *(alias.name for alias in node.names))
+
+    def _take_imported(self, name: str, *attributes: str) -> None:
+        module = sys.modules.get(name)
+        if module is None:
+            if not self._take_unloaded(name, *attributes):
+                self._note_package(name)
+            return
+        if not self._scope.is_own(module.__name__, vars(module).get("__file__")):
+            self._note_package(name)
+            self._note_current(vars(module).get(attribute) for attribute in attributes)
+            return
+        for attribute in attributes:
+            value = vars(module).get(attribute, Ellipsis)
+            if value is Ellipsis and attribute != "*":
+                self._take_imported(f"{name}.{attribute}")
+            elif value is not Ellipsis:
+                self._take(attribute, value, module)
+        if not attributes or "*" in attributes:
+            self._take_module(module)
+
+    def _take_unloaded(self, name: str, *attributes: str) -> bool:
+        """Take a module that was not imported, as its file stands; False if there is none."""
+        if name in self.found:
+            return True
+        place = self._scope.file_of(name)
+        if place is None:
+            return False
+        is_found = False
+        for path, package in (
+            (f"{place}.py", name.rpartition(".")[0]),
+            (f"{place}/__init__.py", name),
+        ):
+            body = self._sources.unloaded(path) if self._scope.is_own(name, path) else None
+            if body is not None:
+                is_found = True
+                self.found[name] = shape_of(body)
+                self._take_imports(body, package)
+        outer = name.rpartition(".")[0]
+        if is_found and outer:
+            self._take_unloaded(outer)
+        for attribute in attributes:
+            self._take_unloaded(f"{name}.{attribute}")
+        return is_found
 
     def enter_wrapper(self, at: int, applied: Applied) -> None:
         """Take a decorator that runs code around the step, and what it was given."""
         assert applied.user is not None
+        self.is_open = True  # it is handed the flow object
         given = [*map(_plain, applied.args), *map(_plain, applied.options.items())]
         self.found[f"@{at}:{applied.full_name}"] = digest_of(given)
         self._take_class(applied.user)
@@ -136,16 +303,19 @@ class _Walk:
         value = self._scope.private(name)
         if isinstance(value, _PLAIN):
             self.found[key] = repr(value)
+        elif value is not Ellipsis and not callable(value) and not hasattr(value, "__get__"):
+            self.found[key] = shape_of(self._scope.attribute(name))
         for function in self._scope.method(name):
             self._take_function(key, function, method=True)
 
     def _take(self, name: str, value: object, owner: FunctionType | ModuleType) -> None:
         """Take what a name stands for, in the module of a function or in a module itself."""
+        self._note_current((value,))
         if isinstance(value, ModuleType):
             self._take_module(value)
         elif isinstance(value, type):
             self._take_class(value)
-        elif callable(value):
+        elif isinstance(value, FunctionType | partial) or "__wrapped__" in _own(value):
             for function in _functions(value):
                 self._take_function(self._scope.name_of(function), function)
         else:
@@ -153,7 +323,10 @@ class _Walk:
 
     def _take_function(self, key: str, function: FunctionType, *, method: bool = False) -> None:
         file = function.__code__.co_filename
-        if key in self.found or not self._scope.is_own(function.__module__, file):
+        if key in self.found:
+            return
+        if not self._scope.is_own(function.__module__, file):
+            self._note_package(function.__module__)
             return
         source = self._sources.function(function)
         if source is None:
@@ -166,6 +339,7 @@ class _Walk:
         if key in self.found or self._scope.is_flow(value):
             return
         if not self._scope.is_own(value.__module__, module_file(value)):
+            self._note_package(value.__module__)
             return
         self.found[key] = self._sources.digest_of_class(value)
         for base in value.__bases__:
@@ -198,17 +372,31 @@ class _Walk:
         key = f"{self._scope.label(module)}:{name}"
         if key in self.found or not self._scope.is_own(module, file):
             return
-        written = self._sources.digest_of_constant(owner, name)
-        if written is not None:
-            self.found[key] = written
+        known = vars(owner) if is_module else owner.__globals__
+        written = self._sources.constant(owner, name)
+        if written:
+            self.found[key] = shape_of(written)
+            self._follow(written, known, owner)
         elif isinstance(value, _PLAIN):
             self.found[key] = repr(value)
+        elif value is not Ellipsis:
+            self._note_package(type(value).__module__)
+            self.found[key] = type(value).__qualname__
+            for home, its_name in self._scope.homes(name, value):
+                if self._sources.constant(home, its_name):
+                    self._take_constant(its_name, value, home)
+                    break
 
 
 def _plain(value: object) -> str:
-    """Return what tells values apart that are plain; others count by their type."""
-    parts = value if isinstance(value, tuple) else (value,)
-    return repr([one if isinstance(one, _PLAIN) else type(one).__qualname__ for one in parts])
+    """Return what tells values apart that are plain all through; others count by their type."""
+    if isinstance(value, _PLAIN):
+        return repr(value)
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_plain, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{_plain(key)}:{_plain(one)}' for key, one in value.items())}}}"
+    return type(value).__qualname__
 
 
 def _functions(value: object) -> Iterator[FunctionType]:
@@ -217,7 +405,7 @@ def _functions(value: object) -> Iterator[FunctionType]:
         parts: list[object] = [value.fget]
     elif isinstance(value, staticmethod | classmethod):
         parts = [value.__func__]
-    elif isinstance(value, cached_property):
+    elif isinstance(value, cached_property | partial | partialmethod):
         parts = [value.func]
     else:
         parts = [value]
@@ -225,23 +413,25 @@ def _functions(value: object) -> Iterator[FunctionType]:
         if isinstance(one, FunctionType):
             yield one
         # Only what really has it: some objects have any attribute that they are asked for.
-        is_wrapped = "__wrapped__" in getattr(one, "__dict__", ())
+        is_wrapped = "__wrapped__" in _own(one)
         inner = unwrap(one) if callable(one) and is_wrapped else None
         if isinstance(inner, FunctionType):
             yield inner
 
 
-def _loaded(source: FunctionSource) -> dict[str, set[str] | None]:
-    """Return the names that a function reads, in its body, its defaults and within.
+def _own(value: object) -> Mapping[str, object]:
+    """Return what an object really has; some objects have any attribute that they are asked for."""
+    found = getattr(value, "__dict__", None)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _loaded(trees: Iterable[ast.AST]) -> dict[str, set[str] | None]:
+    """Return the names that syntax trees read, in all that is within them.
 
     With each come the attributes that are read of it, if nothing else is done with it.
     """
     found: dict[str, set[str] | None] = {}
-    nodes: list[ast.AST] = [
-        *source.body,
-        *source.args.defaults,
-        *filter(None, source.args.kw_defaults),
-    ]
+    nodes = list(trees)
     while nodes:
         node = nodes.pop()
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):

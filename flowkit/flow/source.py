@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -71,14 +72,33 @@ class Sources:
         """Return a digest of all that a module's file says."""
         return digest_of([_shape(self._file(module.__file__ or "", module).body)])
 
-    def digest_of_constant(self, owner: ModuleType | FunctionType, name: str) -> str | None:
-        """Return a digest of the statements that assign a name, in a module or a function's.
+    def constant(self, owner: ModuleType | FunctionType, name: str) -> list[ast.stmt]:
+        """Return the statements that assign a name, in a module or a function's.
 
-        None if there are none, as when the name has been imported.
+        There are none where the name has been imported.
         """
         body = self._file(_file_of(owner) or "", owner).body
-        found = [one for one in body if name in _assigned(one)]
-        return digest_of(map(_shape, found)) if found else None
+        return [one for one in body if name in _assigned(one)]
+
+    def attribute(self, owner: type, name: str) -> list[ast.stmt]:
+        """Return the statements in a `class` that assign an attribute."""
+        return [
+            statement
+            for _, one in self._classes(owner)
+            for statement in one.body
+            if name in _assigned(statement)
+        ]
+
+    def unloaded(self, path: str) -> list[ast.stmt] | None:
+        """Return what a file says that was not imported; None if there is no such file."""
+        if path not in self._files:
+            # Through the same cache as all other source, which reads a file as Python does.
+            lines = linecache.getlines(path)
+            try:
+                self._files[path] = _File(body=ast.parse("".join(lines)).body)
+            except SyntaxError:
+                self._files[path] = _File()
+        return self._files[path].body or None
 
     def _classes(self, owner: type) -> list[tuple[str, ast.ClassDef]]:
         """Return the file and statement of every class that might be this one."""
@@ -136,13 +156,24 @@ def _parsed(witness: ModuleType | Callable[..., Any]) -> _File:
 
 
 def _assigned(statement: ast.stmt) -> set[str]:
-    targets: list[ast.expr] = []
-    if isinstance(statement, ast.Assign):
-        targets = statement.targets
-    elif isinstance(statement, ast.AnnAssign):
-        targets = [statement.target]
-    elif isinstance(statement, FunctionSource):
+    """Return the names that a statement sets or changes, be it inside an `if` or a loop."""
+    if isinstance(statement, FunctionSource):
         return {statement.name}
+    targets: list[ast.expr] = []
+    left: list[ast.AST] = [statement]
+    while left:
+        node = left.pop()
+        if isinstance(node, FunctionSource | ast.ClassDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.Assign):
+            targets += node.targets
+        elif isinstance(node, ast.AnnAssign | ast.AugAssign | ast.For):
+            targets.append(node.target)
+        elif isinstance(node, ast.withitem) and node.optional_vars is not None:
+            targets.append(node.optional_vars)
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            targets.append(node.value.func)  # as `TABLE.update(...)` does
+        left.extend(one for one in ast.iter_child_nodes(node) if not isinstance(one, ast.expr))
     return {
         node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)
     }
@@ -173,6 +204,11 @@ def digest_of(parts: Iterable[str]) -> str:
     from blake3 import blake3
 
     return blake3("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def shape_of(nodes: Iterable[ast.AST]) -> str:
+    """Return a digest of syntax trees: 64 hex digits."""
+    return digest_of(map(_shape, nodes))
 
 
 def _shape(value: object) -> str:

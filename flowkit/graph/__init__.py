@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Node,
         ParameterDescription,
         Place,
+        Reach,
     )
     from flowkit.graph.policies import (
         Backend,
@@ -59,6 +60,7 @@ __all__ = [
     "Place",
     "Policies",
     "Project",
+    "Reach",
     "Resources",
     "Retry",
     "Schedule",
@@ -79,7 +81,7 @@ __getattr__ = loads(
         "flowkit.graph.checks": "check",
         "flowkit.graph.draw": "to_dot to_json to_text",
         "flowkit.graph.faults": "RESERVED_NAMES RULES Fault FlowFaults reserved_name",
-        "flowkit.graph.model": ("Case FlowDescription Kind Node ParameterDescription Place"),
+        "flowkit.graph.model": "Case FlowDescription Kind Node ParameterDescription Place Reach",
         "flowkit.graph.policies": (
             "Backend Catch ExitHooks FlowPolicies Policies Project Resources Retry Schedule "
             "Timeout Trigger TriggerEvent TriggerFlow"

@@ -133,6 +133,8 @@ def _policy_texts(policies: Policies) -> list[str]:
         needs = policies.resources
         gpu = f", {needs.gpu} gpu" if needs.gpu else ""
         texts.append(f"{needs.cpu:g} cpu, {needs.memory_mb} MB{gpu}")
+    if policies.memo is not None:
+        texts.append("memo" if policies.memo else "no memo")
     if policies.concurrency:
         texts.append(f"{policies.concurrency} at once")
     return texts

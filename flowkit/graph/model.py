@@ -38,6 +38,22 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """What a step's code can see, as far as its source shows.
+
+    `names`: what it reads on `self`, and a join on anything; `current` if it asks that. `is_open`:
+    it may read more than these, for `self` is handed to code that is not followed. `packages`:
+    what it uses of what is installed. `pieces`: the code that `Node.code` covers, each by its name
+    with a short digest.
+    """
+
+    names: tuple[str, ...] = ()
+    is_open: bool = True
+    packages: tuple[str, ...] = ()
+    pieces: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A step: how it hands over, and its policies.
 
@@ -60,6 +76,7 @@ class Node:
     code: str = ""
     constants: tuple[str, ...] = ()
     info: str = ""
+    reach: Reach = Reach()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,3 +114,7 @@ class FlowDescription:
     doc: str = ""
     unsafe_to_fork: str | None = None
     """Why children must not be forked from the process that imported the flow, or None."""
+    python: str = ""
+    """The version of Python that imported the flow."""
+    versions: tuple[tuple[str, str], ...] = ()
+    """The packages that its steps use, with their versions."""

@@ -55,8 +55,9 @@ class Policies:
     """What the decorators of a step ask for.
 
     `concurrency`: the most tasks of the step at once; None is no limit of its own.
-    `variables`: environment variables of the step. `wrappers`: full names of the user's own
-    decorators that run code around it, outermost first.
+    `variables`: environment variables of the step. `memo`: whether tasks of any earlier run may
+    stand for the step's; None leaves it to the command line. `wrappers`: full names of the user's
+    own decorators that run code around it, outermost first.
     """
 
     retry: Retry | None = None
@@ -65,6 +66,7 @@ class Policies:
     resources: Resources | None = None
     concurrency: int | None = None
     variables: tuple[tuple[str, str], ...] = ()
+    memo: bool | None = None
     backends: tuple[Backend, ...] = ()
     wrappers: tuple[str, ...] = ()
 

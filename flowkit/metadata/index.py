@@ -237,6 +237,24 @@ class Metadata:
         """Return each task that succeeded, as the clone that a resume would make of it."""
         return tasks.read_finished(self._database, run)
 
+    def computed(
+        self,
+        flow: str,
+        step: str,
+        fingerprints: Sequence[Digest],
+        *,
+        within: RunId | None = None,
+        besides: RunId | None = None,
+    ) -> dict[Digest, Clone]:
+        """Return the tasks of a step that have these fingerprints, as the clones to make of them.
+
+        Only tasks that succeeded by themselves are found. `within`: the run to look in; without
+        it, all but the run `besides`.
+        """
+        return tasks.read_computed(
+            self._database, flow, step, fingerprints, within=within, besides=besides
+        )
+
     def previous_manifest(self, flow: str, before_run: RunId, key: TaskKey) -> Digest | None:
         """Return the same task's manifest in the latest earlier run that has one, or None.
 

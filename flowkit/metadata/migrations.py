@@ -57,7 +57,19 @@ def first(connection: Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (first,)
+def second(connection: Connection) -> None:
+    """Find tasks by what they depend on, and clones by the task that computed them."""
+    for statement in (
+        "ALTER TABLE attempts ADD COLUMN fingerprint TEXT",
+        # Set where a clone stands at another place than the task that computed it.
+        "ALTER TABLE attempts ADD COLUMN origin_position TEXT",
+        "CREATE INDEX attempts_by_fingerprint ON attempts (flow, step, fingerprint) "
+        "WHERE fingerprint IS NOT NULL",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (first, second)
 """In order: number N makes version N of version N - 1; version 0 is an empty database."""
 
 

@@ -21,10 +21,11 @@ TABLES = ("runs", "run_steps", "run_ends", "run_tags", "changed_tags", "heartbea
 
 _COLUMNS = (
     "flow, run, step, position, attempt, task_id, status, started_at, finished_at, "
-    "manifest, width, choice, failure, caught, origin, host, pid, cpu_s, peak_memory_bytes"
+    "manifest, width, choice, failure, caught, origin, host, pid, cpu_s, peak_memory_bytes, "
+    "fingerprint, origin_position"
 )
 _INSERT_ATTEMPT = f"""INSERT INTO attempts ({_COLUMNS})
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    VALUES ({", ".join("?" * len(_COLUMNS.split(", ")))})
     ON CONFLICT (flow, run, step, position, attempt) DO """
 _KEY_COLUMNS = 6
 _ATTEMPT_IF_NEW = _INSERT_ATTEMPT + "NOTHING"
@@ -85,7 +86,7 @@ def insert_started(
     if ended.fetchone() is not None:
         return
     started_at = microseconds(at)
-    rest = (None, None, None, None, None, None, None, "", 0, 0.0, 0)
+    rest = (None, None, None, None, None, None, None, "", 0, 0.0, 0, None, None)
     connection.executemany(
         _ATTEMPT_IF_NEW,
         [(*_key_columns(run, attempt), "running", started_at, *rest) for attempt in attempts],
@@ -118,6 +119,8 @@ def insert_clones(connection: Connection, clones: Clones) -> None:
                 0,
                 0.0,
                 0,
+                clone.fingerprint.hex() if clone.fingerprint else None,
+                position(clone.origin_key) if clone.origin_key else None,
             )
             for clone in clones.clones
         ],
@@ -212,7 +215,16 @@ def _result_row(run: RunId, result: TaskResult) -> tuple[object, ...]:
         result.pid,
         result.cpu_s,
         result.peak_memory_bytes,
+        _fingerprint(result),
+        None,
     )
+
+
+def _fingerprint(result: TaskResult) -> str | None:
+    """Return what a task may be found by: nobody wants to find what failed, even if caught."""
+    if result.fingerprint is None or result.status != "succeeded" or result.caught is not None:
+        return None
+    return result.fingerprint.digest.hex()
 
 
 def _failure(failure: Failure | None) -> str | None:

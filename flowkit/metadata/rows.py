@@ -78,7 +78,8 @@ class AttemptRow:
     """One attempt at a task, or the clone that stands for the task.
 
     A clone has an `origin`: the run that computed it, where `attempt` has the same number; its
-    times, host and costs are the origin's to tell. `cpu_s` is seconds of CPU.
+    times, host and costs are the origin's to tell. `origin_key` is the task there, if it is not
+    the one of the same key. `cpu_s` is seconds of CPU.
     """
 
     run: RunId
@@ -94,11 +95,22 @@ class AttemptRow:
     pid: int
     cpu_s: float
     peak_memory_bytes: int
+    origin_key: TaskKey | None = None
 
     @property
     def key(self) -> TaskKey:
         """The task's key."""
         return self.attempt.key
+
+    @property
+    def computed_in(self) -> RunId:
+        """The run that computed it: its own, unless it is a clone."""
+        return self.origin or self.run
+
+    @property
+    def computed_by(self) -> Attempt:
+        """The attempt that computed it, in that run."""
+        return Attempt(self.origin_key or self.key, self.attempt.number)
 
 
 TaskRow = AttemptRow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ LOOKBACK_RUNS = 32
 
 _COLUMNS = """a.step, a.position, a.attempt, a.status, a.started_at, a.finished_at, a.manifest,
     a.width, a.choice, a.failure, a.caught, a.origin, a.host, a.pid, a.cpu_s,
-    a.peak_memory_bytes"""
+    a.peak_memory_bytes, a.origin_position"""
 _HAS_LATER = """EXISTS (SELECT 1 FROM attempts b WHERE b.flow = a.flow AND b.run = a.run
     AND b.step = a.step AND b.position = a.position AND b.attempt > a.attempt)"""
 
@@ -36,8 +37,18 @@ _STEPS = f"""SELECT n.step,
     GROUP BY n.step
     ORDER BY COALESCE(MIN(n.started_at), 0), MIN(s.place), n.step"""
 
-_FINISHED = """SELECT step, position, attempt, manifest, width, choice, origin FROM attempts
+_CLONE_COLUMNS = """step, position, attempt, manifest, width, choice, origin, origin_position,
+    fingerprint, run"""
+_FINISHED = f"""SELECT {_CLONE_COLUMNS} FROM attempts
     WHERE flow = ? AND run = ? AND status = 'succeeded'"""
+
+# Of many, the one that was computed and not cloned, and the latest: it is kept the longest.
+_COMPUTED = f"""SELECT {_CLONE_COLUMNS} FROM (SELECT {_CLONE_COLUMNS},
+        ROW_NUMBER() OVER (PARTITION BY fingerprint ORDER BY
+            CASE WHEN origin IS NULL THEN 0 ELSE 1 END, started_at DESC, run) AS place
+    FROM attempts WHERE flow = ? AND step = ? AND fingerprint IN ({{}})
+        AND status = 'succeeded' AND {{}}) found WHERE place = 1"""
+_MOST_ASKED = 500
 
 _PREVIOUS = """SELECT a.manifest FROM
     (SELECT r.flow, r.run, r.started_at FROM runs r WHERE r.flow = ? AND r.started_at <
@@ -111,7 +122,32 @@ def read_attempts(database: Database, run: RunId, key: TaskKey) -> list[AttemptR
 
 def read_finished(database: Database, run: RunId) -> dict[TaskKey, Clone]:
     """Return what a resume may clone: each task that succeeded, with the run that computed it."""
-    return database.read(_FINISHED, (run.flow, run.id), lambda rows: _clones(run, rows))
+    found = database.read(_FINISHED, (run.flow, run.id), lambda rows: _clones(run.flow, rows))
+    return {clone.key: clone for clone in found}
+
+
+def read_computed(
+    database: Database,
+    flow: str,
+    step: str,
+    fingerprints: Sequence[Digest],
+    *,
+    within: RunId | None,
+    besides: RunId | None,
+) -> dict[Digest, Clone]:
+    """Return, for each fingerprint that a task of the step has, the clone to make of that task."""
+    condition, more = "1 = 1", list[str]()
+    if within is not None:
+        condition, more = "run = ?", [within.id]
+    elif besides is not None:
+        condition, more = "run <> ?", [besides.id]
+    found: dict[Digest, Clone] = {}
+    for start in range(0, len(fingerprints), _MOST_ASKED):
+        asked = [one.hex() for one in fingerprints[start : start + _MOST_ASKED]]
+        sql = _COMPUTED.format(", ".join("?" * len(asked)), condition)
+        clones = database.read(sql, (flow, step, *asked, *more), lambda rows: _clones(flow, rows))
+        found.update({one.fingerprint: one for one in clones if one.fingerprint is not None})
+    return found
 
 
 def read_previous_manifest(
@@ -162,7 +198,7 @@ def _read_attempts(
 
 def _attempt_row(run: RunId, row: tuple[Any, ...], is_lost: bool) -> AttemptRow:
     step, place, number, status, started_at, finished_at = row[:6]
-    manifest, width, choice, failure, caught, origin, host, pid, cpu_s, peak = row[6:]
+    manifest, width, choice, failure, caught, origin, host, pid, cpu_s, peak, place_there = row[6:]
     outcome = None
     if manifest is not None:
         outcome = Outcome(manifest=Digest.parse(manifest), width=width, choice=choice)
@@ -180,14 +216,30 @@ def _attempt_row(run: RunId, row: tuple[Any, ...], is_lost: bool) -> AttemptRow:
         pid=pid,
         cpu_s=cpu_s,
         peak_memory_bytes=peak,
+        origin_key=key_at(step, place_there) if place_there else None,
     )
 
 
-def _clones(run: RunId, rows: Rows) -> dict[TaskKey, Clone]:
-    origins = {text: run_named(text) if text else run for text in {row[6] for row in rows}}
-    clones = {}
-    for step, place, attempt, manifest, width, choice, origin in rows:
-        key = key_at(step, place)
-        outcome = Outcome(manifest=Digest.parse(manifest), width=width, choice=choice)
-        clones[key] = Clone(key=key, origin=origins[origin], attempt=attempt, outcome=outcome)
-    return clones
+def _clones(flow: str, rows: Rows) -> list[Clone]:
+    return [
+        Clone(
+            key=key_at(step, place),
+            origin=run_named(origin) if origin else RunId(flow, run),
+            attempt=attempt,
+            outcome=Outcome(manifest=Digest.parse(manifest), width=width, choice=choice),
+            origin_key=key_at(step, place_there) if place_there else None,
+            fingerprint=Digest.parse(fingerprint) if fingerprint else None,
+        )
+        for (
+            step,
+            place,
+            attempt,
+            manifest,
+            width,
+            choice,
+            origin,
+            place_there,
+            fingerprint,
+            run,
+        ) in rows
+    ]

@@ -2,7 +2,8 @@
 
 `scheduler`: facts in, requests out. `events`: those facts and requests. `fan`: lazy fan-outs and
 the joins that collect them. `admission`: slots, limits and resources. `alarms`: retries and
-timeouts that are to come. `resume`: which tasks of an earlier run still hold.
+timeouts that are to come. `resume`: which tasks of an earlier run still hold. `fingerprint`: what
+a task depends on.
 """
 
 from flowkit.plan.admission import Limits, tell_excess
@@ -13,33 +14,44 @@ from flowkit.plan.events import (
     CloneTask,
     Command,
     Event,
+    FindReusable,
     FinishRun,
+    ReusableFound,
     RunStarted,
     StartTask,
     StopTask,
     TaskFailed,
     TaskSucceeded,
 )
-from flowkit.plan.resume import ResumePlan, reusable
+from flowkit.plan.fingerprint import Artifacts, Fingerprints, TaskSight, are_equal, composed
+from flowkit.plan.resume import ResumePlan, check_step, reusable
 from flowkit.plan.scheduler import Scheduler, StepProgress
 
 __all__ = [
     "PARAMETERS_STEP",
+    "Artifacts",
     "CancelRequested",
     "ClockTicked",
     "CloneTask",
     "Command",
     "Event",
+    "FindReusable",
+    "Fingerprints",
     "FinishRun",
     "Limits",
     "ResumePlan",
+    "ReusableFound",
     "RunStarted",
     "Scheduler",
     "StartTask",
     "StepProgress",
     "StopTask",
     "TaskFailed",
+    "TaskSight",
     "TaskSucceeded",
+    "are_equal",
+    "check_step",
+    "composed",
     "reusable",
     "tell_excess",
 ]

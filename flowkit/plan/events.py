@@ -52,7 +52,15 @@ class CancelRequested:
     """Somebody wants the run to stop."""
 
 
-Event = RunStarted | TaskSucceeded | TaskFailed | ClockTicked | CancelRequested
+@dataclass(frozen=True, slots=True)
+class ReusableFound:
+    """The answer to `FindReusable`: which of the tasks earlier ones may stand for, and how."""
+
+    number: int
+    reusable: Mapping[TaskKey, Outcome]
+
+
+Event = RunStarted | TaskSucceeded | TaskFailed | ClockTicked | CancelRequested | ReusableFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,17 @@ class CloneTask:
 
 
 @dataclass(frozen=True, slots=True)
+class FindReusable:
+    """Find out which of these tasks, all of one step, an earlier run has computed already.
+
+    They wait until `ReusableFound` answers by the same number.
+    """
+
+    number: int
+    tasks: tuple[StartTask, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StopTask:
     """Stop a running attempt; its end is reported like any other."""
 
@@ -97,4 +116,4 @@ class FinishRun:
     failed: tuple[TaskKey, ...] = ()
 
 
-Command = StartTask | CloneTask | StopTask | FinishRun
+Command = StartTask | CloneTask | FindReusable | StopTask | FinishRun

@@ -7,8 +7,8 @@ when they come back.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from flowkit.errors import FlowkitBug
 from flowkit.plan.events import StartTask
@@ -55,6 +55,25 @@ class Fan:
         index = self.indexes[self.taken]
         self.taken += 1
         return self.task(index)
+
+
+def tasks_in(fan: Fan, keys: Container[TaskKey]) -> Iterator[StartTask]:
+    """Yield the first attempts of those elements whose tasks are named."""
+    return (fan.task(index) for index in fan.indexes if fan.key(index) in keys)
+
+
+def fan_without(fan: Fan, keys: Container[TaskKey]) -> Fan | None:
+    """Return the elements whose tasks are not named, as a smaller fan; None if there are none."""
+    others = array("Q", (index for index in fan.indexes if fan.key(index) not in keys))
+    return replace(fan, indexes=others) if others else None
+
+
+def split_fan(fan: Fan, size: int) -> tuple[Fan, Fan | None]:
+    """Split off the first `size` elements; None if no others are left."""
+    if len(fan.indexes) <= size:
+        return fan, None
+    first, rest = fan.indexes[:size], fan.indexes[size:]
+    return replace(fan, indexes=first), replace(fan, indexes=rest)
 
 
 class Arrivals:

@@ -50,8 +50,8 @@ def reusable(
         NotFound: `from_step` is no step of the flow; a UsageError.
     """
     graph = Graph(new)
-    if from_step is not None and from_step not in graph:
-        raise _unknown(from_step, graph)
+    if from_step is not None:
+        check_step(from_step, graph)
     behind = graph.descendants(from_step) if from_step is not None else frozenset()
     before = {node.name: node for node in old.nodes}
     ran = {key.step for key in finished}
@@ -98,13 +98,16 @@ def _way(node: Node) -> tuple[object, ...]:
     return (node.kind, node.targets, node.foreach, node.condition, node.is_join)
 
 
-def _unknown(step: str, graph: Graph) -> NotFound:
+def check_step(step: str, graph: Graph) -> None:
+    """See that a flow has a step to resume from. Raises NotFound."""
+    if step in graph:
+        return
     # Only a mistake needs it, and it imports regular expressions.
     from difflib import get_close_matches
 
     near = get_close_matches(step, list(graph), n=3)
     names = near or list(graph)
-    return NotFound(
+    raise NotFound(
         f"flow `{graph.name}` has no step `{step}` to resume from",
         hint=f"{'did you mean' if near else 'name one of'} {', '.join(f'`{n}`' for n in names)}"
         + ("?" if near else ""),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -18,15 +17,20 @@ from flowkit.plan.events import (
     CloneTask,
     Command,
     Event,
+    FindReusable,
     FinishRun,
+    ReusableFound,
     RunStarted,
     StartTask,
     StopTask,
     TaskFailed,
     TaskSucceeded,
 )
-from flowkit.plan.fan import Arrivals, Fan
+from flowkit.plan.fan import Arrivals, Fan, fan_without, split_fan, tasks_in
 from flowkit.values import Attempt, Digest, Digests, Frame, Outcome, TaskKey
+
+ASKED_AT_ONCE = 1000
+"""How many elements of a foreach one `FindReusable` asks about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +72,16 @@ class Scheduler:
     so they are never cut short; the caller ticks no later than `next_deadline_s`.
 
     After the first task that failed for good, or a request to cancel, nothing starts: what runs
-    may end, and then the run is finished. All clones are made when the run starts, for a task
-    whose inputs are all clones has no other time to come up.
+    may end, and then the run is finished.
+
+    Clones are made when the run starts, of the tasks that it is told then; and, of the steps in
+    `asks`, when a task could start: it does if the answer to `FindReusable` does not name it.
     """
 
-    def __init__(self, graph: Graph, limits: Limits) -> None:
-        self._graph = graph
+    def __init__(self, graph: Graph, limits: Limits, asks: Collection[str] = ()) -> None:
+        self._graph, self._asks = graph, frozenset(asks)
+        self._asked: dict[int, tuple[StartTask | Fan, Fan | None]] = {}
+        self._questions = 0
         self._grace_s = limits.stop_grace_s
         self._order = tuple(graph)
         self._admission = Admission(graph, limits)
@@ -103,9 +111,11 @@ class Scheduler:
             case TaskSucceeded(attempt, outcome) if task := self._retire(attempt):
                 self._tallies[attempt.key.step].done += 1
                 for item in self._hand_over(task, outcome):
-                    self._admission.add(item)
+                    commands += self._line_up(item)
             case TaskFailed(attempt) if task := self._retire(attempt):
                 self._take_failure(task, event)
+            case ReusableFound(number, reusable) if number in self._asked:
+                commands += self._take_answer(*self._asked.pop(number), reusable)
             case ClockTicked(now_s):
                 commands += self._tick(now_s)
             case CancelRequested() if not self._cancelled:
@@ -188,23 +198,53 @@ class Scheduler:
             key = task.attempt.key
             outcome = reusable.get(key)
             if outcome is None:
-                self._admission.add(task)
+                yield from self._line_up(task)
                 continue
             self._tallies[key.step].cloned += 1
             yield CloneTask(key, outcome)
             for item in reversed(self._hand_over(task, outcome)):
-                stack.append(self._sift(item, reusable) if isinstance(item, Fan) else iter((item,)))
+                if isinstance(item, Fan):
+                    others = fan_without(item, reusable)
+                    if others is not None:
+                        yield from self._line_up(others)
+                    stack.append(iter(tasks_in(item, reusable)))
+                else:
+                    stack.append(iter((item,)))
 
-    def _sift(self, fan: Fan, reusable: Mapping[TaskKey, Outcome]) -> Iterator[StartTask]:
-        """Yield the elements that can be cloned; the others go in line as a smaller fan."""
-        others = array("Q")
-        for index in fan.indexes:
-            if fan.key(index) in reusable:
-                yield fan.task(index)
-            else:
-                others.append(index)
-        if others:
-            self._admission.add(replace(fan, indexes=others))
+    def _line_up(self, item: StartTask | Fan) -> Iterator[Command]:
+        """Put what may start in line; of a step that is memoised, ask first."""
+        step = item.step if isinstance(item, Fan) else item.attempt.key.step
+        if step not in self._asks:
+            self._admission.add(item)
+            return
+        rest = None
+        if isinstance(item, Fan):
+            # One block at a time: a question names its tasks one by one.
+            item, rest = split_fan(item, ASKED_AT_ONCE)
+        self._questions += 1
+        self._asked[self._questions] = (item, rest)
+        tasks = tuple(map(item.task, item.indexes)) if isinstance(item, Fan) else (item,)
+        yield FindReusable(self._questions, tasks)
+
+    def _take_answer(
+        self, item: StartTask | Fan, rest: Fan | None, reusable: Mapping[TaskKey, Outcome]
+    ) -> Iterator[Command]:
+        """Clone what was found, and put the others in line."""
+        if self._stopping:
+            return
+        others: StartTask | Fan | None
+        if isinstance(item, Fan):
+            found, others = list(tasks_in(item, reusable)), fan_without(item, reusable)
+        elif item.attempt.key in reusable:
+            found, others = [item], None
+        else:
+            found, others = [], item
+        if others is not None:
+            self._admission.add(others)
+        for task in found:
+            yield from self._clone(task, reusable)
+        if rest is not None:
+            yield from self._line_up(rest)
 
     def _hand_over(self, task: StartTask, outcome: Outcome) -> Sequence[StartTask | Fan]:
         """Pass a task's outcome on; return what may start because of it."""
@@ -335,6 +375,8 @@ class Scheduler:
     def _finish(self) -> Iterator[Command]:
         """Finish the run when nothing runs and nothing will."""
         if self._running or self._delayed or not (self._began or self._cancelled):
+            return
+        if self._asked and not self._stopping:
             return
         self._finished = True
         if self._ended:

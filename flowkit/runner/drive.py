@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from flowkit.errors import FlowkitError, StepTimedOut
 from flowkit.graph import Graph
@@ -21,8 +23,11 @@ from flowkit.plan import (
     CancelRequested,
     ClockTicked,
     CloneTask,
+    Command,
     Event,
+    FindReusable,
     FinishRun,
+    ReusableFound,
     RunStarted,
     Scheduler,
     StartTask,
@@ -48,6 +53,9 @@ from flowkit.runner.progress import (
 from flowkit.runner.stopping import StopSwitch
 from flowkit.store import Store
 from flowkit.values import Attempt, Failure, RunId, StoreAddress, TaskKey, TaskResult, TaskSpec
+
+if TYPE_CHECKING:
+    from flowkit.runner.reuse import Reuse
 
 EndStatus = Literal["succeeded", "failed", "cancelled"]
 
@@ -75,6 +83,8 @@ class Driven:
     base_run: RunId | None
     """An earlier run, whose large artifacts new ones may share bytes with."""
     stop: StopSwitch
+    reuse: Reuse | None = None
+    """Finds what the scheduler asks for; None if it asks for nothing."""
 
 
 class Driver:
@@ -91,6 +101,8 @@ class Driver:
         self._finish: FinishRun | None = None
         self._interrupts = self._obeyed = 0
         self._is_waiting = False
+        self._questions: deque[FindReusable] = deque()
+        self._records_of_clones = itertools.count()
 
     def drive(self, clones: dict[TaskKey, Clone]) -> RunEnd:
         """Run until nothing is left to do, and record the end.
@@ -107,7 +119,7 @@ class Driver:
         with self._signals():
             try:
                 self._tell(ClockTicked(time.monotonic()))
-                self._begin(RunStarted(record.parameters, reusable), clones)
+                self._clone(RunStarted(record.parameters, reusable), clones)
                 while self._finish is None:
                     self._turn()
             except FlowkitError as error:
@@ -128,7 +140,7 @@ class Driver:
         if self._asked_to_stop > self._obeyed:
             self._cancel()
         deadline = self._with.scheduler.next_deadline_s
-        patience = LONGEST_WAIT_S if self._finish is None else 0.0
+        patience = 0.0 if self._finish is not None or self._questions else LONGEST_WAIT_S
         if deadline is not None:
             patience = min(patience, max(0.0, deadline - time.monotonic()))
         try:
@@ -145,21 +157,33 @@ class Driver:
                 self._exited(report)
         self._with.logs.flush()
         self._tell(ClockTicked(time.monotonic()))
+        if self._questions:
+            self._answer(self._questions.popleft())
         self._feed.tick()
         if not reports:
             self._with.listener(Idled(datetime.now(UTC)))
 
-    def _begin(self, started: RunStarted, clones: dict[TaskKey, Clone]) -> None:
-        """Start, and record all clones at once: they are known before anything runs."""
-        commands = self._with.scheduler.handle(started)
+    def _answer(self, question: FindReusable) -> None:
+        """Look for what earlier runs have computed already."""
+        clones = self._with.reuse.find(question.tasks) if self._with.reuse is not None else {}
+        reusable = {key: clone.outcome for key, clone in clones.items()}
+        self._clone(ReusableFound(question.number, reusable), clones)
+
+    def _clone(self, event: RunStarted | ReusableFound, clones: Mapping[TaskKey, Clone]) -> None:
+        """Tell of tasks that can be cloned, and record the clones before anything follows them."""
+        commands = self._with.scheduler.handle(event)
         taken = [clones[command.key] for command in commands if isinstance(command, CloneTask)]
+        # A number is used up even where nothing is cloned: 0 is for what a run began with.
+        number = next(self._records_of_clones)
         if taken:
             kept = Clones(self._run, tuple(taken))
-            self._with.store.create_clones(kept)
-            self._with.metadata.record_clones(kept)
-            keys = tuple(clone.key for clone in taken)
-            widths = {one.key: one.outcome.width for one in taken if one.outcome.width}
-            self._with.listener(TasksCloned(keys, str(self._with.record.origin), widths))
+            self._with.store.create_clones(kept, number=number)
+            self._feed.cloned(kept)
+            resumed = self._with.record.origin if isinstance(event, RunStarted) else None
+            for origin, these in _by_origin(taken, resumed).items():
+                widths = {one.key: one.outcome.width for one in these if one.outcome.width}
+                keys = tuple(clone.key for clone in these)
+                self._with.listener(TasksCloned(keys, str(origin), widths))
         for command in commands:
             self._obey(command)
 
@@ -167,8 +191,10 @@ class Driver:
         for command in self._with.scheduler.handle(event):
             self._obey(command)
 
-    def _obey(self, command: StartTask | CloneTask | StopTask | FinishRun) -> None:
+    def _obey(self, command: Command) -> None:
         match command:
+            case FindReusable():
+                self._questions.append(command)
             case StartTask():
                 self._start(command)
             case StopTask(attempt, reason):
@@ -335,6 +361,14 @@ class Driver:
             if os.getpid() == pid:
                 for one, handler in before.items():
                     signal.signal(one, handler)
+
+
+def _by_origin(clones: Sequence[Clone], resumed: RunId | None) -> dict[RunId, list[Clone]]:
+    """Sort clones by the run that they are of: the resumed one, or else whichever computed them."""
+    found: dict[RunId, list[Clone]] = {}
+    for clone in clones:
+        found.setdefault(resumed or clone.origin, []).append(clone)
+    return found
 
 
 def _is_ignored(number: signal.Signals) -> bool:

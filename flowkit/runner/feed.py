@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from flowkit.errors import MetadataError
 from flowkit.metadata import Metadata
-from flowkit.records import RunEnd
+from flowkit.records import Clones, RunEnd
 from flowkit.values import Attempt, Digest, RunId, TaskKey, TaskResult
 
 BATCH = 200
@@ -38,6 +38,10 @@ class IndexFeed:
         """Note how an attempt ended."""
         self._started.pop(result.attempt, None)
         self._results.append(result)
+
+    def cloned(self, clones: Clones) -> None:
+        """Write which tasks of earlier runs stand for the run's own."""
+        self._write(lambda: self._metadata.record_clones(clones))
 
     def tick(self) -> None:
         """Write if a batch is full or old enough, and say that the runner lives."""

@@ -18,7 +18,7 @@ from flowkit.client import Workspace, check_tags, open_workspace, use_workspace
 from flowkit.errors import FlowkitError, StoreError, UsageError
 from flowkit.executor import FlowHost, Surroundings, open_executor, open_host
 from flowkit.graph import FlowDescription, Graph
-from flowkit.plan import Limits, Scheduler, tell_excess
+from flowkit.plan import Limits, Scheduler, check_step, tell_excess
 from flowkit.records import Clone, RunEnd, RunRecord
 from flowkit.runner.backends import refuse_backends
 from flowkit.runner.drive import Driven, Driver
@@ -45,6 +45,7 @@ class RunOptions:
     `max_num_splits` tasks fails. `branch` and
     `production` say where in its project a run is; a resumed run stays where the earlier one was
     unless they say otherwise. `triggers` are runs, as `Flow/12`, that are said to have started it.
+    `reuse`: tasks of any earlier run may stand for this run's, except of steps that forbid it.
     """
 
     parameters: Mapping[str, str | list[str]] = field(default_factory=dict)
@@ -57,6 +58,12 @@ class RunOptions:
     branch: str | None = None
     production: bool = False
     triggers: tuple[str, ...] = ()
+    reuse: bool = False
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Policies for all steps; reuse is one that a step may have by itself."""
+        return (*self.with_specs, "memo") if self.reuse else self.with_specs
 
 
 @contextmanager
@@ -125,7 +132,8 @@ class FlowSession:
         """
         self._prepare(options, listener)
         parameters = self._host.bind(self._address, options.parameters, user=self._settings.user)
-        return self._drive(options, listener, self._record(options, parameters), {})
+        record = self._record(options, parameters)
+        return self._drive(options, listener, record, {}, asks=self._memo())
 
     def resume(
         self,
@@ -137,24 +145,29 @@ class FlowSession:
     ) -> RunEnd:
         """Run the flow again, with every task of an earlier run that still holds cloned.
 
+        Where parameters are given, others keep their values, and a task holds if nothing that it
+        depends on has changed: its fingerprint is the same.
+
         Args:
-            options: as for a run, without parameters.
+            options: as for a run.
             listener: told what happens.
             step: run this step and all after it anew, whatever they came to before.
             origin: id of the run to resume; by default the user's latest run of the flow.
 
         Raises:
             NotFound: there is no such run.
-            UsageError: the run is still running, or there is no such step.
+            UsageError: the run is still running, there is no such step, or a parameter does not
+                fit.
         """
-        if options.parameters:
-            raise UsageError(
-                "a resumed run keeps its parameters", hint="start a new run with `flowkit run`"
-            )
         self._prepare(options, listener)
         user = self._settings.user
         earlier = find_origin(self.workspace, self.description.name, origin, user=user)
-        parameters = self._host.rebind(self._address, earlier.parameters)
+        parameters = self._host.rebind(self._address, earlier.parameters, options.parameters)
+        if options.parameters:
+            anew = self._behind(step)
+            record = self._record(options, parameters, origin=earlier)
+            asks = frozenset(Graph(self.description)) - anew
+            return self._drive(options, listener, record, {}, asks=asks, within=earlier.run)
         clones, plan = clones_of(
             self.workspace, earlier, self.description, step, parameters=parameters
         )
@@ -169,7 +182,20 @@ class FlowSession:
                 )
             )
         record = self._record(options, parameters, origin=earlier)
-        return self._drive(options, listener, record, clones)
+        return self._drive(options, listener, record, clones, asks=self._memo(step))
+
+    def _memo(self, anew: str | None = None) -> frozenset[str]:
+        """Return the steps that any earlier run may stand in for, but those to be run anew."""
+        memo = {node.name for node in self.description.nodes if node.policies.memo}
+        return frozenset(memo - self._behind(anew))
+
+    def _behind(self, step: str | None) -> frozenset[str]:
+        """Return a step and all that comes after it. Raises NotFound."""
+        graph = Graph(self.description)
+        if step is None:
+            return frozenset()
+        check_step(step, graph)
+        return graph.descendants(step) | {step}
 
     @property
     def _address(self) -> StoreAddress:
@@ -181,8 +207,8 @@ class FlowSession:
         for path in (options.run_id_file, options.attribute_file):
             if path:
                 _check_writable(Path(path))
-        if options.with_specs:
-            self._host.decorate(options.with_specs)
+        if options.policies:
+            self._host.decorate(options.policies)
         refuse_backends(self.description)
         # What is wrong with these is told before anything is bound or kept.
         self._project(options)
@@ -254,7 +280,14 @@ class FlowSession:
         listener: Listener,
         record: RunRecord,
         clones: dict[TaskKey, Clone],
+        *,
+        asks: frozenset[str],
+        within: RunId | None = None,
     ) -> RunEnd:
+        """Drive a run. Of the steps in `asks`, tasks that an earlier run computed are cloned.
+
+        `within`: the only earlier run to take them from.
+        """
         settings, workspace = self._settings, self.workspace
         graph = Graph(self.description)
         limits = Limits(
@@ -270,10 +303,15 @@ class FlowSession:
         logs = LogBook(
             workspace.store, record.run, settings.home, limit_bytes=settings.log_limit_bytes
         )
+        reuse = None
+        if asks:
+            from flowkit.runner.reuse import Reuse  # few runs need it
+
+            reuse = Reuse(workspace, record, within=within, warn=lambda m: listener(Noticed(m)))
         driven = Driven(
             record=record,
             graph=graph,
-            scheduler=Scheduler(graph, limits),
+            scheduler=Scheduler(graph, limits, asks),
             executor=executor,
             store=workspace.store,
             address=self._address,
@@ -284,6 +322,7 @@ class FlowSession:
             namespace=options.namespace or f"user:{settings.user}",
             base_run=earlier[0].run if earlier else None,
             stop=self._stop,
+            reuse=reuse,
         )
         succeeded = False
         try:

@@ -30,11 +30,14 @@ class OpenManifest:
     @cached_property
     def resolved(self) -> Manifest:
         """The manifest; all its parts name their digest."""
-        entries = self._manifest.artifacts.items()
+        entries, digests = self._manifest.artifacts.items(), self._manifest.item_digests
         return Manifest(
             artifacts={name: _resolve(entry, self._digest) for name, entry in entries},
             items=tuple(_resolve(entry, self._digest) for entry in self._manifest.items),
             items_per_block=self._manifest.items_per_block,
+            item_digests=_resolve(digests, self._digest) if digests else None,
+            own=self._manifest.own,
+            dropped=self._manifest.dropped,
             tables=self._manifest.tables,
         )
 
@@ -66,6 +69,14 @@ def decode_manifest(digest: Digest, data: memoryview) -> OpenManifest:
     manifest = wire.decode(Manifest, data[_HEAD_BYTES:end], name=name)
     pack = data[end + -end % _ALIGNMENT :]
     return OpenManifest(digest, manifest, pack)
+
+
+def objects_of(manifest: Manifest) -> set[Digest]:
+    """Return the objects that a manifest's parts lie in."""
+    entries = [*manifest.artifacts.values(), *manifest.items]
+    if manifest.item_digests is not None:
+        entries.append(manifest.item_digests)
+    return {part.digest for entry in entries for part in entry.parts if part.digest}
 
 
 def _resolve(entry: ArtifactEntry, digest: Digest) -> ArtifactEntry:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from flowkit.errors import StoreError
 from flowkit.store.keys import RECIPE_SUFFIX, digest_in
+from flowkit.store.manifests import objects_of
 from flowkit.store.store import Store
 from flowkit.values import Digest, RunId
 
@@ -60,9 +61,7 @@ def _manifests(
 
 
 def _parts(store: Store, digest: Digest) -> set[Digest]:
-    manifest = store.manifest(digest)
-    entries = [*manifest.artifacts.values(), *manifest.items]
-    return {part.digest for entry in entries for part in entry.parts if part.digest}
+    return objects_of(store.manifest(digest))
 
 
 def _follow_recipe(

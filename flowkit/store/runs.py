@@ -108,14 +108,19 @@ class RunRecords:
             if result is not None:
                 yield result
 
-    def create_clones(self, clones: Clones) -> bool:
-        """Record all clones of a resumed run."""
+    def create_clones(self, clones: Clones, *, number: int = 0) -> bool:
+        """Record clones that a run has made: number 0 as it began, the others one by one later."""
         body = compress(Pieces([wire.encode(clones)]))
-        return self._create(_run_key(clones.run, "clones.zst"), "clones", body)
+        return self._create(_clones_key(clones.run, number), "clones", body)
 
     def clones(self, run: RunId) -> Clones | None:
-        """Return the clones of a run, or None if it has no such record."""
-        key = _run_key(run, "clones.zst")
+        """Return all clones of a run, or None if it has no such record."""
+        later = self._gate.reading.list(f"{run_folder(run)}/clones")
+        keys = [_clones_key(run, 0), *later]
+        found = [one for key in keys if (one := self._clones_at(run, key)) is not None]
+        return Clones(run, tuple(clone for one in found for clone in one.clones)) if found else None
+
+    def _clones_at(self, run: RunId, key: str) -> Clones | None:
         body = self._find(key, "clones")
         if body is None:
             return None
@@ -212,7 +217,9 @@ class RunRecords:
             case [top, flow, run_id, "end.json"] if top == RUNS:
                 self.run_end(RunId(flow, run_id))
             case [top, flow, run_id, "clones.zst"] if top == RUNS:
-                self.clones(RunId(flow, run_id))
+                self._clones_at(RunId(flow, run_id), key)
+            case [top, flow, run_id, "clones", _] if top == RUNS:
+                self._clones_at(RunId(flow, run_id), key)
             case [top, _, _, "tags.json"] if top == RUNS:
                 body = self._find(key, _TAGS)
                 if body is not None:
@@ -247,6 +254,10 @@ class RunRecords:
 
 def _run_key(run: RunId, name: str) -> str:
     return f"{run_folder(run)}/{name}"
+
+
+def _clones_key(run: RunId, number: int) -> str:
+    return _run_key(run, f"clones/{number}.zst" if number else "clones.zst")
 
 
 def _result_key(run: RunId, attempt: Attempt) -> str:

@@ -9,7 +9,7 @@ from flowkit.errors import Corrupt, KeyMissing, StoreError
 from flowkit.ports import Buffer, Storage
 from flowkit.store.gate import Gate
 from flowkit.store.hashing import Pieces
-from flowkit.store.manifests import OpenManifest, decode_manifest
+from flowkit.store.manifests import OpenManifest, decode_manifest, encode_manifest, objects_of
 from flowkit.store.memory import gather
 from flowkit.store.objects import Objects, Verify
 from flowkit.store.opening import open_storage
@@ -72,9 +72,7 @@ class Store(RunRecords):
             manifest = self.manifest(digest)
         except KeyMissing:
             return False
-        entries = [*manifest.artifacts.values(), *manifest.items]
-        named = {part.digest for entry in entries for part in entry.parts if part.digest}
-        return all(map(self.objects.refresh, {digest, *named}))
+        return all(map(self.objects.refresh, {digest, *objects_of(manifest)}))
 
     def load(self, entry: ArtifactEntry) -> object:
         """Return the value of an artifact of a committed manifest.
@@ -111,6 +109,10 @@ class Store(RunRecords):
     def write_manifest(self, *, base: Manifest | None = None) -> ManifestWriter:
         """Start a manifest. Artifacts of `base` are compared with those of the same name."""
         return ManifestWriter(self.objects, base)
+
+    def put_manifest(self, manifest: Manifest) -> Digest:
+        """Store a manifest that is made of entries of others; returns its digest."""
+        return self.objects.put(Pieces(encode_manifest(manifest, ())))
 
     def _open_manifest(self, digest: Digest) -> OpenManifest:
         with self._lock:

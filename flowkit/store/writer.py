@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -34,6 +34,8 @@ class ManifestWriter:
         self._base = base
         self._artifacts: dict[str, ArtifactEntry] = {}
         self._items: list[ArtifactEntry] = []
+        self._item_digests: list[Digest] = []
+        self._own: set[str] = set()
         self._pack: list[bytes] = []
         self._pack_size = 0
         self._packed: dict[bytes, int] = {}
@@ -51,11 +53,18 @@ class ManifestWriter:
         bases = _large(self._base.artifacts.get(name)) if self._base else ()
         entry = self._entry(name, value, bases)
         self._artifacts[name] = entry
+        self._own.add(name)
         return entry
+
+    @property
+    def names(self) -> Collection[str]:
+        """The artifacts that there are so far."""
+        return self._artifacts.keys()
 
     def inherit(self, name: str, entry: ArtifactEntry) -> None:
         """Take over an artifact from another manifest: its name moves, its bytes stay."""
         self._artifacts[name] = entry
+        self._own.discard(name)
 
     def add_items(self, items: Iterable[object]) -> int:
         """Save the elements of a foreach in blocks; returns how many there are.
@@ -68,18 +77,26 @@ class ManifestWriter:
             name = f"foreach[{count}:{count + len(block)}]"
             bases = _large(self._base_items(count // ITEMS_PER_BLOCK))
             self._items.append(self._entry(name, block, bases))
+            self._item_digests += map(identity_of, block)
             count += len(block)
         return count
 
-    def commit(self, *, tables: Iterable[TableUse] = ()) -> Digest:
+    def commit(self, *, tables: Iterable[TableUse] = (), dropped: Iterable[str] = ()) -> Digest:
         """Store the manifest, after all that it names; returns its digest.
 
-        `tables` are the snapshots that the task has read or written.
+        `tables` are the snapshots that the task has read or written, `dropped` the artifacts of
+        its input that it has deleted.
         """
+        digests = None
+        if self._item_digests:
+            digests = self._entry("foreach digests", b"".join(self._item_digests), ())
         manifest = Manifest(
             artifacts=self._artifacts,
             items=tuple(self._items),
             items_per_block=ITEMS_PER_BLOCK if self._items else 0,
+            item_digests=digests,
+            own=tuple(sorted(self._own)),
+            dropped=tuple(sorted(dropped)),
             tables=tuple(sorted(tables)),
         )
         return self._objects.put(Pieces(encode_manifest(manifest, self._pack)))
@@ -144,6 +161,20 @@ class ManifestWriter:
             self._pack.append(data)
             self._pack_size += len(data)
         return at
+
+
+def identity_of(value: object) -> Digest:
+    """Return the digest that a value would have as an artifact; nothing is stored."""
+    serializer = find_serializer(value)
+    head, buffers = serializer.dump(value)
+    identity = [b"flowkit artifact 1\n", serializer.tag.encode(), b"\n"]
+    for data in (head, *buffers):
+        if type(data) is bytes:
+            identity += (_SIZE.pack(len(data)), blake3(data).digest())
+        else:
+            pieces = Pieces.of(data)
+            identity += (_SIZE.pack(pieces.size_bytes), pieces.digest())
+    return Digest(blake3(b"".join(identity)).digest())
 
 
 def _large(entry: ArtifactEntry | None) -> Sequence[Digest]:

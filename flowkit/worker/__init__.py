@@ -1,11 +1,11 @@
 """Running one attempt and committing one result, in whatever process.
 
 `attempt`: `run_attempt`, the one entry for every way of running. `loading`: the user's module.
-`binding`: parameters to artifacts. `exit_hooks`: what is called when a run has ended.
-`zygote`: the process that imports once and forks. `messages`:
-what it and its driver say. `output`: what a step prints. `wrapping`: the decorators
-of the user's own around a step. `guards`, `randomness`, `failure`: what
-surrounds a step. `libc`: a few calls to C. `__main__`: the processes' entry.
+`binding`: parameters to artifacts. `exit_hooks`: what is called when a run has ended. `zygote`:
+the process that imports once and forks. `messages`: what it and its driver say. `output`: what a
+step prints. `sighting`: what a task depends on. `packages`: versions of what it uses. `wrapping`:
+the decorators of the user's own around a step. `guards`, `randomness`, `failure`: what surrounds a
+step. `libc`: a few calls to C. `__main__`: the processes' entry.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         send,
     )
     from flowkit.worker.output import Line, LineReader, Stream
+    from flowkit.worker.sighting import TaskSights
 
 __all__ = [
     "UNCHANGEABLE",
@@ -60,6 +61,7 @@ __all__ = [
     "Started",
     "Stream",
     "Submit",
+    "TaskSights",
     "bind",
     "call_exit_hooks",
     "failure_of",
@@ -83,5 +85,6 @@ __getattr__ = loads(
             "Failed Message Refused Started Submit send"
         ),
         "flowkit.worker.output": "Line LineReader Stream",
+        "flowkit.worker.sighting": "TaskSights",
     },
 )

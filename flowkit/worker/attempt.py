@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import overload
 
-from flowkit.errors import FlowkitBug, KeyMissing, StepRaised
+from flowkit.errors import FlowkitBug, KeyMissing, StepRaised, StoreError
 from flowkit.flow import (
     CaughtFailure,
     CurrentTask,
@@ -31,6 +31,7 @@ from flowkit.store import ManifestWriter, Store, element
 from flowkit.values import (
     ArtifactEntry,
     Failure,
+    Fingerprint,
     Frame,
     Manifest,
     Outcome,
@@ -41,6 +42,7 @@ from flowkit.values import (
 from flowkit.worker.failure import failure_of
 from flowkit.worker.guards import Tempdir, time_limit, variables
 from flowkit.worker.loading import LoadedFlow
+from flowkit.worker.sighting import MOST_INPUTS, TaskSights
 from flowkit.worker.wrapping import call_step
 
 UNCHANGEABLE = (type(None), bool, int, float, complex, str, bytes)
@@ -86,6 +88,7 @@ def run_attempt(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> TaskResult:
         pid=os.getpid(),
         cpu_s=time.process_time() - cpu_before,
         peak_memory_bytes=_peak_memory_bytes(),
+        fingerprint=_fingerprint(loaded, spec, store),
     )
     if store.create_result(spec.run, result):
         return result
@@ -93,6 +96,17 @@ def run_attempt(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> TaskResult:
     if first is None:
         raise FlowkitBug(f"the result of {spec.attempt} is there and is not")
     return first
+
+
+def _fingerprint(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> Fingerprint | None:
+    """Return what the task depends on: a later run may then tell whether it has to run again."""
+    is_wanted = loaded.nodes[spec.attempt.key.step].policies.memo is True
+    if len(spec.inputs) > MOST_INPUTS and not is_wanted:
+        return None
+    try:
+        return TaskSights(store, loaded.description, spec.parameters).fingerprint(spec)
+    except StoreError:
+        return None  # what is missing now has let the step fail, or was of no use to it
 
 
 def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> _Ending:
@@ -182,8 +196,9 @@ def _commit(
         items = getattr(flow, transition.foreach)
         _check_width(node, len(items), opened.max_num_splits)
         width = writer.add_items(items)
+    dropped = () if node.is_join else opened.artifacts(0).keys() - writer.names
     return Outcome(
-        manifest=writer.commit(tables=tables),
+        manifest=writer.commit(tables=tables, dropped=dropped),
         width=width,
         choice=transition.choice if transition else None,
     )

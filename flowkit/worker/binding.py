@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 
 from flowkit.errors import UsageError
-from flowkit.flow import ParameterContext, bind_parameters, constants_of
+from flowkit.flow import ParameterContext, bind_parameters, constants_of, convert_parameters
 from flowkit.store import Store
 from flowkit.values import ArtifactEntry, Digest
 from flowkit.worker.loading import LoadedFlow
@@ -33,11 +33,19 @@ def bind(
     return writer.commit()
 
 
-def rebind(loaded: LoadedFlow, store: Store, parameters: Digest) -> Digest:
-    """Keep an earlier run's parameters, with the constants of the flow as it is now.
+def rebind(
+    loaded: LoadedFlow, store: Store, parameters: Digest, given: Mapping[str, str | list[str]]
+) -> Digest:
+    """Keep an earlier run's parameters but those given, with the constants of the flow as it is.
 
     A constant that still equals the earlier run's keeps its identity.
+
+    Raises:
+        UsageError: a value does not fit, or names no parameter; or a parameter is new.
     """
+    changed = convert_parameters(
+        loaded.flow_class, given, read_file=_reader(loaded.description.file)
+    )
     writer = store.write_manifest()
     earlier = store.manifest(parameters).artifacts
     for name, value in constants_of(loaded.flow_class).items():
@@ -45,10 +53,13 @@ def rebind(loaded: LoadedFlow, store: Store, parameters: Digest) -> Digest:
         if before is not None and before.digest != entry.digest and _equals(store, before, value):
             writer.inherit(name, before)
     for one in loaded.description.parameters:
+        if one.attribute in changed:
+            writer.add(one.attribute, changed[one.attribute])
+            continue
         if one.attribute not in earlier:
             raise UsageError(
                 f"the flow now has a parameter `{one.name}`, which the earlier run had not",
-                hint="start a new run with `flowkit run`",
+                hint=f"give it a value with `--set {one.name}=...`, or start a new run",
             )
         writer.inherit(one.attribute, earlier[one.attribute])
     return writer.commit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,7 @@ from flowkit.flow import (
 from flowkit.graph import FlowDescription, Kind, Node
 from flowkit.values import Failure
 from flowkit.worker.failure import failure_of
+from flowkit.worker.packages import versions_of
 
 
 class FlowNotImportable(FlowInvalid):
@@ -59,7 +61,13 @@ class LoadedFlow:
         """Read a flow's class. Raises what `draft_flow` and `describe_flow` do."""
         draft = draft_flow(flow_class, specs, kinds)
         description = describe_flow(flow_class, file=file, draft=draft)
-        description = replace(description, unsafe_to_fork=_unsafe_to_fork())
+        packages = {name for node in description.nodes for name in node.reach.packages}
+        description = replace(
+            description,
+            unsafe_to_fork=_unsafe_to_fork(),
+            python=platform.python_version(),
+            versions=tuple(versions_of(packages).items()),
+        )
         nodes = {node.name: node for node in description.nodes}
         return cls(flow_class, description, nodes, draft.wrappers())
 

@@ -49,7 +49,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Bind:
-    """Convert parameters and keep them; or, with `earlier`, keep an earlier run's."""
+    """Convert parameters and keep them; with `earlier`, those not given are an earlier run's."""
 
     store: StoreAddress
     user: str

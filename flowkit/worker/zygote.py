@@ -163,7 +163,7 @@ class Zygote:
         try:
             store = self._open_store(request.store)
             if request.earlier is not None:
-                parameters = rebind(self._loaded, store, request.earlier)
+                parameters = rebind(self._loaded, store, request.earlier, request.given)
             else:
                 parameters = bind(self._loaded, store, request.given, user=request.user)
         except FlowkitError as error:
