@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Entry] = {
     "logs scrub": Entry(
         "flowkit.cli.scrub:scrub_logs", "Take what tasks printed out of the store."
     ),
+    "explain": Entry("flowkit.cli.explain:explain_tasks", "Say why tasks ran, or were reused."),
     "dump": Entry("flowkit.cli.dump:dump_artifacts", "Print or save the artifacts of tasks."),
     "list flows": Entry("flowkit.cli.listing:list_flows", "List flows that have runs."),
     "list runs": Entry("flowkit.cli.listing:list_runs", "List runs, newest first."),

@@ -23,6 +23,7 @@ from flowkit.lazy import loads
 
 if TYPE_CHECKING:
     from flowkit.client.artifact import Artifact, DataArtifact
+    from flowkit.client.explanation import Change, Explanation, explain
     from flowkit.client.facts import Metadatum
     from flowkit.client.flows import Flow, Metaflow
     from flowkit.client.namespaces import (
@@ -53,7 +54,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Artifact",
     "ArtifactMissing",
+    "Change",
     "DataArtifact",
+    "Explanation",
     "Flow",
     "Metadatum",
     "Metaflow",
@@ -72,6 +75,7 @@ __all__ = [
     "default_namespace",
     "delete_run",
     "expired_runs",
+    "explain",
     "get_metadata",
     "get_namespace",
     "live_log",
@@ -89,6 +93,7 @@ __getattr__ = loads(
     "flowkit.client",
     {
         "flowkit.client.artifact": "Artifact DataArtifact",
+        "flowkit.client.explanation": "Change Explanation explain",
         "flowkit.client.facts": "Metadatum",
         "flowkit.client.flows": "Flow Metaflow",
         "flowkit.client.namespaces": (

@@ -255,6 +255,15 @@ class Metadata:
             self._database, flow, step, fingerprints, within=within, besides=besides
         )
 
+    def earlier_attempts(
+        self, run: RunId, key: TaskKey, *, limit: int
+    ) -> list[tuple[RunId, Attempt]]:
+        """Return attempts at the task's step in earlier runs that succeeded and can be compared.
+
+        Those at the same task come first, then the latest.
+        """
+        return tasks.read_earlier_attempts(self._database, run, key, limit)
+
     def previous_manifest(self, flow: str, before_run: RunId, key: TaskKey) -> Digest | None:
         """Return the same task's manifest in the latest earlier run that has one, or None.
 

@@ -50,6 +50,13 @@ _COMPUTED = f"""SELECT {_CLONE_COLUMNS} FROM (SELECT {_CLONE_COLUMNS},
         AND status = 'succeeded' AND {{}}) found WHERE place = 1"""
 _MOST_ASKED = 500
 
+_EARLIER = """SELECT a.run, a.position, a.attempt FROM attempts a
+    JOIN runs r ON r.flow = a.flow AND r.run = a.run
+    WHERE a.flow = ? AND a.step = ? AND a.fingerprint IS NOT NULL AND a.origin IS NULL
+        AND r.started_at < (SELECT c.started_at FROM runs c WHERE c.flow = ? AND c.run = ?)
+    ORDER BY CASE WHEN a.position = ? THEN 0 ELSE 1 END, r.started_at DESC, a.position
+    LIMIT ?"""
+
 _PREVIOUS = """SELECT a.manifest FROM
     (SELECT r.flow, r.run, r.started_at FROM runs r WHERE r.flow = ? AND r.started_at <
         (SELECT c.started_at FROM runs c WHERE c.flow = ? AND c.run = ?)
@@ -148,6 +155,21 @@ def read_computed(
         clones = database.read(sql, (flow, step, *asked, *more), lambda rows: _clones(flow, rows))
         found.update({one.fingerprint: one for one in clones if one.fingerprint is not None})
     return found
+
+
+def read_earlier_attempts(
+    database: Database, run: RunId, key: TaskKey, limit: int
+) -> list[tuple[RunId, Attempt]]:
+    """Return attempts of a step in earlier runs by which a task can be found."""
+    place = position(key)
+    return database.read(
+        _EARLIER,
+        (run.flow, key.step, run.flow, run.id, place, limit),
+        lambda rows: [
+            (RunId(run.flow, where), Attempt(key_at(key.step, at), number))
+            for where, at, number in rows
+        ],
+    )
 
 
 def read_previous_manifest(

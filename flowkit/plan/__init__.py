@@ -3,7 +3,7 @@
 `scheduler`: facts in, requests out. `events`: those facts and requests. `fan`: lazy fan-outs and
 the joins that collect them. `admission`: slots, limits and resources. `alarms`: retries and
 timeouts that are to come. `resume`: which tasks of an earlier run still hold. `fingerprint`: what
-a task depends on.
+a task depends on. `explain`: why it ran.
 """
 
 from flowkit.plan.admission import Limits, tell_excess
@@ -23,6 +23,13 @@ from flowkit.plan.events import (
     TaskFailed,
     TaskSucceeded,
 )
+from flowkit.plan.explain import (
+    Components,
+    Difference,
+    changed_pieces,
+    closest,
+    differences,
+)
 from flowkit.plan.fingerprint import Artifacts, Fingerprints, TaskSight, are_equal, composed
 from flowkit.plan.resume import ResumePlan, check_step, reusable
 from flowkit.plan.scheduler import Scheduler, StepProgress
@@ -34,6 +41,8 @@ __all__ = [
     "ClockTicked",
     "CloneTask",
     "Command",
+    "Components",
+    "Difference",
     "Event",
     "FindReusable",
     "Fingerprints",
@@ -50,8 +59,11 @@ __all__ = [
     "TaskSight",
     "TaskSucceeded",
     "are_equal",
+    "changed_pieces",
     "check_step",
+    "closest",
     "composed",
+    "differences",
     "reusable",
     "tell_excess",
 ]
