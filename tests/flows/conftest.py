@@ -36,7 +36,7 @@ from flowkit.values import Failure
 PRELUDE = """\
 import os, random, signal, subprocess, sys, time
 from flowkit import (FlowSpec, JSONType, Parameter, Task, Run, catch, concurrency, current,
-                     environment, resources, retry, step, timeout)
+                     environment, memo, resources, retry, step, timeout)
 """
 
 _numbers = count()
