@@ -12,8 +12,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial, partialmethod
-from inspect import unwrap
+from functools import partial
 from pathlib import PurePath
 from types import FunctionType, ModuleType
 from typing import Final
@@ -22,6 +21,7 @@ from flowkit.flow.confinement import is_confined, names_read
 from flowkit.flow.current_task import Current
 from flowkit.flow.marks import Applied
 from flowkit.flow.members import Member
+from flowkit.flow.names import attributes_of, functions_in, names_loaded
 from flowkit.flow.source import (
     FunctionSource,
     Sources,
@@ -89,7 +89,7 @@ class Scope:
                 member = self._members.get(name)
                 if member is None or (name in self._steps and member.owner is owner):
                     continue
-                for function in _functions(value):
+                for function in functions_in(value):
                     yield (
                         f"self.{name}"
                         if member.owner is owner
@@ -101,7 +101,7 @@ class Scope:
         """Yield the functions behind a method or property of the flow that is no step."""
         member = self._members.get(name)
         if member is not None and name not in self._steps:
-            yield from _functions(member.value)
+            yield from functions_in(member.value)
 
     def private(self, name: str) -> object:
         """Return the value of a private class attribute; public ones are constants of the flow."""
@@ -193,7 +193,7 @@ class _Walk:
         owner: FunctionType | ModuleType,
     ) -> None:
         """Take what the names in syntax trees stand for."""
-        for name, attributes in _loaded(nodes).items():
+        for name, attributes in names_loaded(nodes).items():
             value = known.get(name, Ellipsis)
             if isinstance(value, ModuleType) and attributes is not None:
                 # Not by `getattr`: a module that loads its names when they are asked for would.
@@ -293,7 +293,7 @@ class _Walk:
         self.found[f"@{at}:{applied.full_name}"] = digest_of(given)
         self._take_class(applied.user)
         generator = getattr(applied.user, "generator", None)
-        for function in _functions(generator):
+        for function in functions_in(generator):
             self._take_function(applied.full_name, function)
 
     def _take_member(self, name: str) -> None:
@@ -315,8 +315,8 @@ class _Walk:
             self._take_module(value)
         elif isinstance(value, type):
             self._take_class(value)
-        elif isinstance(value, FunctionType | partial) or "__wrapped__" in _own(value):
-            for function in _functions(value):
+        elif isinstance(value, FunctionType | partial) or "__wrapped__" in attributes_of(value):
+            for function in functions_in(value):
                 self._take_function(self._scope.name_of(function), function)
         else:
             self._take_constant(name, value, owner)
@@ -345,7 +345,7 @@ class _Walk:
         for base in value.__bases__:
             self._take_class(base)
         for member in vars(value).values():
-            for function in _functions(member):
+            for function in functions_in(member):
                 source = self._sources.function(function)
                 if source is not None:
                     self.enter(function, source, method=False)
@@ -362,7 +362,7 @@ class _Walk:
             elif isinstance(value, type):
                 self._take_class(value)
             else:
-                for function in _functions(value):
+                for function in functions_in(value):
                     self._take_function(self._scope.name_of(function), function)
 
     def _take_constant(self, name: str, value: object, owner: FunctionType | ModuleType) -> None:
@@ -397,50 +397,3 @@ def _plain(value: object) -> str:
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{_plain(key)}:{_plain(one)}' for key, one in value.items())}}}"
     return type(value).__qualname__
-
-
-def _functions(value: object) -> Iterator[FunctionType]:
-    """Yield the functions that something callable, or a descriptor, is made of."""
-    if isinstance(value, property):
-        parts: list[object] = [value.fget]
-    elif isinstance(value, staticmethod | classmethod):
-        parts = [value.__func__]
-    elif isinstance(value, cached_property | partial | partialmethod):
-        parts = [value.func]
-    else:
-        parts = [value]
-    for one in parts:
-        if isinstance(one, FunctionType):
-            yield one
-        # Only what really has it: some objects have any attribute that they are asked for.
-        is_wrapped = "__wrapped__" in _own(one)
-        inner = unwrap(one) if callable(one) and is_wrapped else None
-        if isinstance(inner, FunctionType):
-            yield inner
-
-
-def _own(value: object) -> Mapping[str, object]:
-    """Return what an object really has; some objects have any attribute that they are asked for."""
-    found = getattr(value, "__dict__", None)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _loaded(trees: Iterable[ast.AST]) -> dict[str, set[str] | None]:
-    """Return the names that syntax trees read, in all that is within them.
-
-    With each come the attributes that are read of it, if nothing else is done with it.
-    """
-    found: dict[str, set[str] | None] = {}
-    nodes = list(trees)
-    while nodes:
-        node = nodes.pop()
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            attributes = found.setdefault(node.value.id, set())
-            if attributes is not None:
-                attributes.add(node.attr)
-        elif isinstance(node, ast.Name):
-            if isinstance(node.ctx, ast.Load):
-                found[node.id] = None
-        else:
-            nodes.extend(ast.iter_child_nodes(node))
-    return dict(sorted(found.items()))
