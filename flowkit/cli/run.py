@@ -92,11 +92,7 @@ def _run_command(description: FlowDescription | None = None) -> RunCommand:
             flow_argument(),
             *parameters,
             *(_options_of_decorators(description) if description is not None else ()),
-            click.Option(
-                ["--reuse"],
-                is_flag=True,
-                help="Take over tasks of earlier runs that nothing has changed for.",
-            ),
+            _reuse_option(),
             *driving_options(),
         ],
         callback=click.pass_context(_run) if description is not None else None,
@@ -115,6 +111,14 @@ def _options_of_decorators(description: FlowDescription) -> list[click.Option]:
     policies = description.policies
     options = project_options() if policies.project is not None else []
     return [*options, trigger_option()] if policies.trigger_on_finish is not None else options
+
+
+def _reuse_option() -> click.Option:
+    return click.Option(
+        ["--reuse"],
+        is_flag=True,
+        help="Take over tasks of earlier runs that nothing has changed for.",
+    )
 
 
 def _run(ctx: click.Context, /, *, flow: str, **given: Any) -> int:
@@ -146,7 +150,7 @@ def _first_positional(words: Sequence[str]) -> str | None:
 
 _FIRST_LOOK = click.Command(
     "run",
-    params=[*driving_options(), *project_options()],
+    params=[_reuse_option(), *driving_options(), *project_options()],
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )
 

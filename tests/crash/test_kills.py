@@ -92,9 +92,34 @@ def test_a_killed_driver_is_resumed_as_if_nothing_had_happened(yard: Yard, seed:
     assert len(anew) == TASKS - len(committed)
 
 
-def _kill_after(yard: Yard, process: Popen[str], delay_s: float) -> None:
+@pytest.mark.parametrize("seed", range(6))
+def test_a_driver_killed_while_it_reuses_is_resumed_as_if_nothing_had_happened(
+    yard: Yard, seed: int
+) -> None:
+    text = WORK.replace("note(self)", "note()").replace("def note(task)", "def note()")
+    yard.write(text)
+    assert yard.run("run").returncode == 0
+    yard.write(text.replace("range(12)", "[20, *range(12)]"))
+    draw = random.Random(seed)
+    _kill_after(yard, yard.begin("run", "--reuse"), draw.random() * 0.6, run_id="2")
+    yard.wait_for(lambda: yard.processes() == [])
+    committed = _committed(yard)
+    resumed = yard.run("resume", "--with", "memo")
+    assert resumed.returncode == 0, resumed.stderr
+    run = yard.latest("Work")
+    computed = (yard.folder / "computed").read_text().splitlines()
+    anew = {line.split()[1] for line in computed if line.split()[0] == run.id}
+    assert anew.isdisjoint(committed)
+    assert yard.run("run").returncode == 0
+    assert _artifacts(run) == _artifacts(yard.latest("Work"))
+
+
+def _kill_after(
+    yard: Yard, process: Popen[str], delay_s: float, *, run_id: str | None = None
+) -> None:
     """Kill a driver so long after its run began, unless it ends before."""
-    yard.wait_for(lambda: process.poll() is not None or (yard.home / "store/runs").exists())
+    began = yard.home / "store/runs" / (f"Work/{run_id}/run.json" if run_id else "")
+    yard.wait_for(lambda: process.poll() is not None or began.exists())
     with suppress(TimeoutExpired):
         process.wait(timeout=delay_s)
     process.kill()
