@@ -10,29 +10,25 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import PurePath
 from types import FunctionType, ModuleType
 from typing import Final
 
-from flowkit.flow.confinement import is_confined, names_read
-from flowkit.flow.current_task import Current
 from flowkit.flow.marks import Applied
 from flowkit.flow.members import Member
-from flowkit.flow.names import attributes_of, functions_in, names_loaded
+from flowkit.flow.names import functions_in
 from flowkit.flow.source import (
     FunctionSource,
     Sources,
     code_digest,
     digest_of,
     module_file,
-    shape_of,
 )
+from flowkit.flow.walk import Walk
 from flowkit.graph import Reach
 
-_PLAIN: Final = (bool, bytes, complex, float, int, str, type(None))
 _SHORT: Final = 16
 _INSTALLED: Final = {"site-packages", "dist-packages"}
 
@@ -64,9 +60,11 @@ class Scope:
         `wrappers` are the decorators that run code around the step: their code is the step's, too,
         and they are handed the flow object.
         """
-        walk = _Walk(self, self._sources)
+        walk = Walk(self, self._sources)
         for at, one in enumerate(wrappers):
             walk.enter_wrapper(at, one)
+        for outer in self._around(function):
+            walk.enter_around(outer)
         own = code_digest(source)
         walk.enter(function, source, method=True)
         if walk.is_open:
@@ -81,6 +79,11 @@ class Scope:
             pieces=tuple((key, digest_of([code])[:_SHORT]) for key, code in (("", own), *pieces)),
         )
         return StepCode(digest, reach)
+
+    @property
+    def members(self) -> Collection[str]:
+        """The names of what the flow class has, without those that Python gives it."""
+        return [name for name in self._members if not name.startswith("__")]
 
     def methods(self) -> Iterator[tuple[str, FunctionType]]:
         """Yield all code of the flow class and its bases that is no step of the flow."""
@@ -108,10 +111,21 @@ class Scope:
         member = self._members.get(name)
         return member.value if member is not None and name.startswith("_") else Ellipsis
 
-    def attribute(self, name: str) -> list[ast.stmt]:
-        """Return the statements that set an attribute of the class."""
+    def _around(self, function: FunctionType) -> Iterator[FunctionType]:
+        """Yield the functions that wrap a step's own, outermost first."""
+        member = self._members.get(function.__name__)
+        outer = member.value if member is not None else None
+        while isinstance(outer, FunctionType) and outer is not function:
+            yield outer
+            outer = getattr(outer, "__wrapped__", None)
+
+    def attribute(self, name: str) -> tuple[list[ast.stmt], ModuleType | None]:
+        """Return the statements that set an attribute of the class, and the module they are in."""
         member = self._members.get(name)
-        return self._sources.attribute(member.owner, name) if member is not None else []
+        if member is None:
+            return [], None
+        module = sys.modules.get(member.owner.__module__)
+        return self._sources.attribute(member.owner, name), module
 
     def homes(self, name: str, value: object) -> Iterator[tuple[ModuleType, str]]:
         """Yield the modules of the project that hold a value, and what they call it."""
@@ -149,251 +163,3 @@ class Scope:
     def is_flow(self, value: object) -> bool:
         """Say whether this is the flow itself: its steps count one by one."""
         return isinstance(value, type) and value in self._class.__mro__
-
-
-class _Walk:
-    """What one step reaches."""
-
-    def __init__(self, scope: Scope, sources: Sources) -> None:
-        self._scope, self._sources = scope, sources
-        self.found: dict[str, str] = {}
-        self.reads: set[str] = set()
-        self.packages: set[str] = set()
-        self.is_open = False
-
-    def enter(self, function: FunctionType, source: FunctionSource, *, method: bool) -> None:
-        """Follow the names in a function."""
-        nodes: list[ast.AST] = [
-            *source.body,
-            *source.args.defaults,
-            *filter(None, source.args.kw_defaults),
-        ]
-        self._follow(nodes, function.__globals__, function)
-        self._take_imports(source.body, str(function.__globals__.get("__package__") or ""))
-        for name, cell in zip(
-            function.__code__.co_freevars, function.__closure__ or (), strict=True
-        ):
-            self._take_closed(f"{self._scope.name_of(function)}<{name}>", name, cell, function)
-        if method:
-            self.is_open = self.is_open or not is_confined(source)
-            names = names_read(source)
-            self.reads |= names
-            for name in sorted(names):
-                self._take_member(name)
-
-    def take_methods(self) -> None:
-        """Follow all methods of the flow."""
-        for key, function in self._scope.methods():
-            self._take_function(key, function, method=True)
-
-    def _follow(
-        self,
-        nodes: Iterable[ast.AST],
-        known: Mapping[str, object],
-        owner: FunctionType | ModuleType,
-    ) -> None:
-        """Take what the names in syntax trees stand for."""
-        for name, attributes in names_loaded(nodes).items():
-            value = known.get(name, Ellipsis)
-            if isinstance(value, ModuleType) and attributes is not None:
-                # Not by `getattr`: a module that loads its names when they are asked for would.
-                if self._scope.is_own(value.__name__, vars(value).get("__file__")):
-                    for attribute in sorted(attributes):
-                        self._take(attribute, vars(value).get(attribute, Ellipsis), value)
-                else:
-                    self._note_package(value.__name__)
-                    self._note_current(vars(value).get(one) for one in attributes)
-            elif value is not Ellipsis:
-                self._take(name, value, owner)
-
-    def _note_package(self, module: str | None) -> None:
-        top = (module or "").partition(".")[0]
-        if top and top not in sys.stdlib_module_names and top != "flowkit":
-            self.packages.add(top)
-
-    def _note_current(self, values: Iterable[object]) -> None:
-        """Note that code asks `current`, which tells tasks apart that are else the same."""
-        if any(isinstance(value, Current) for value in values):
-            self.reads.add("current")
-
-    def _take_closed(self, key: str, name: str, cell: object, function: FunctionType) -> None:
-        """Take what a function has from the function that made it."""
-        try:
-            value = getattr(cell, "cell_contents", Ellipsis)
-        except ValueError:
-            return  # it was not set yet
-        if isinstance(value, _PLAIN):
-            self.found[key] = repr(value)
-        elif not self._scope.is_flow(value):
-            self._take(name, value, function)
-
-    def _take_imports(self, nodes: Iterable[ast.AST], package: str) -> None:
-        """Take what is imported inside a function, when it runs."""
-        for root in nodes:
-            for node in ast.walk(root):
-                if isinstance(node, ast.Import):
-                    for alias in node.names:
-                        self._take_imported(alias.name)
-                elif isinstance(node, ast.ImportFrom):
-                    base = node.module or ""
-                    if node.level:
-                        parts = package.split(".")
-                        around = ".".join(parts[: len(parts) - node.level + 1])
-                        base = ".".join(filter(None, (around, base)))
-                    self._take_imported(base, *(alias.name for alias in node.names))
-
-    def _take_imported(self, name: str, *attributes: str) -> None:
-        module = sys.modules.get(name)
-        if module is None:
-            if not self._take_unloaded(name, *attributes):
-                self._note_package(name)
-            return
-        if not self._scope.is_own(module.__name__, vars(module).get("__file__")):
-            self._note_package(name)
-            self._note_current(vars(module).get(attribute) for attribute in attributes)
-            return
-        for attribute in attributes:
-            value = vars(module).get(attribute, Ellipsis)
-            if value is Ellipsis and attribute != "*":
-                self._take_imported(f"{name}.{attribute}")
-            elif value is not Ellipsis:
-                self._take(attribute, value, module)
-        if not attributes or "*" in attributes:
-            self._take_module(module)
-
-    def _take_unloaded(self, name: str, *attributes: str) -> bool:
-        """Take a module that was not imported, as its file stands; False if there is none."""
-        if name in self.found:
-            return True
-        place = self._scope.file_of(name)
-        if place is None:
-            return False
-        is_found = False
-        for path, package in (
-            (f"{place}.py", name.rpartition(".")[0]),
-            (f"{place}/__init__.py", name),
-        ):
-            body = self._sources.unloaded(path) if self._scope.is_own(name, path) else None
-            if body is not None:
-                is_found = True
-                self.found[name] = shape_of(body)
-                self._take_imports(body, package)
-        outer = name.rpartition(".")[0]
-        if is_found and outer:
-            self._take_unloaded(outer)
-        for attribute in attributes:
-            self._take_unloaded(f"{name}.{attribute}")
-        return is_found
-
-    def enter_wrapper(self, at: int, applied: Applied) -> None:
-        """Take a decorator that runs code around the step, and what it was given."""
-        assert applied.user is not None
-        self.is_open = True  # it is handed the flow object
-        given = [*map(_plain, applied.args), *map(_plain, applied.options.items())]
-        self.found[f"@{at}:{applied.full_name}"] = digest_of(given)
-        self._take_class(applied.user)
-        generator = getattr(applied.user, "generator", None)
-        for function in functions_in(generator):
-            self._take_function(applied.full_name, function)
-
-    def _take_member(self, name: str) -> None:
-        key = f"self.{name}"
-        if key in self.found:
-            return
-        value = self._scope.private(name)
-        if isinstance(value, _PLAIN):
-            self.found[key] = repr(value)
-        elif value is not Ellipsis and not callable(value) and not hasattr(value, "__get__"):
-            self.found[key] = shape_of(self._scope.attribute(name))
-        for function in self._scope.method(name):
-            self._take_function(key, function, method=True)
-
-    def _take(self, name: str, value: object, owner: FunctionType | ModuleType) -> None:
-        """Take what a name stands for, in the module of a function or in a module itself."""
-        self._note_current((value,))
-        if isinstance(value, ModuleType):
-            self._take_module(value)
-        elif isinstance(value, type):
-            self._take_class(value)
-        elif isinstance(value, FunctionType | partial) or "__wrapped__" in attributes_of(value):
-            for function in functions_in(value):
-                self._take_function(self._scope.name_of(function), function)
-        else:
-            self._take_constant(name, value, owner)
-
-    def _take_function(self, key: str, function: FunctionType, *, method: bool = False) -> None:
-        file = function.__code__.co_filename
-        if key in self.found:
-            return
-        if not self._scope.is_own(function.__module__, file):
-            self._note_package(function.__module__)
-            return
-        source = self._sources.function(function)
-        if source is None:
-            return
-        self.found[key] = code_digest(source)
-        self.enter(function, source, method=method)
-
-    def _take_class(self, value: type) -> None:
-        key = self._scope.name_of(value)
-        if key in self.found or self._scope.is_flow(value):
-            return
-        if not self._scope.is_own(value.__module__, module_file(value)):
-            self._note_package(value.__module__)
-            return
-        self.found[key] = self._sources.digest_of_class(value)
-        for base in value.__bases__:
-            self._take_class(base)
-        for member in vars(value).values():
-            for function in functions_in(member):
-                source = self._sources.function(function)
-                if source is not None:
-                    self.enter(function, source, method=False)
-
-    def _take_module(self, module: ModuleType) -> None:
-        key = module.__name__
-        file = vars(module).get("__file__")
-        if key in self.found or not self._scope.is_own(key, file):
-            return
-        self.found[key] = self._sources.digest_of_module(module)
-        for value in vars(module).values():
-            if isinstance(value, ModuleType):
-                self._take_module(value)
-            elif isinstance(value, type):
-                self._take_class(value)
-            else:
-                for function in functions_in(value):
-                    self._take_function(self._scope.name_of(function), function)
-
-    def _take_constant(self, name: str, value: object, owner: FunctionType | ModuleType) -> None:
-        is_module = isinstance(owner, ModuleType)
-        module = owner.__name__ if is_module else owner.__module__
-        file = getattr(owner, "__file__", None) if is_module else owner.__code__.co_filename
-        key = f"{self._scope.label(module)}:{name}"
-        if key in self.found or not self._scope.is_own(module, file):
-            return
-        known = vars(owner) if is_module else owner.__globals__
-        written = self._sources.constant(owner, name)
-        if written:
-            self.found[key] = shape_of(written)
-            self._follow(written, known, owner)
-        elif isinstance(value, _PLAIN):
-            self.found[key] = repr(value)
-        elif value is not Ellipsis:
-            self._note_package(type(value).__module__)
-            self.found[key] = type(value).__qualname__
-            for home, its_name in self._scope.homes(name, value):
-                if self._sources.constant(home, its_name):
-                    self._take_constant(its_name, value, home)
-                    break
-
-
-def _plain(value: object) -> str:
-    """Return what tells values apart that are plain all through; others count by their type."""
-    if isinstance(value, _PLAIN):
-        return repr(value)
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(_plain, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{','.join(f'{_plain(key)}:{_plain(one)}' for key, one in value.items())}}}"
-    return type(value).__qualname__

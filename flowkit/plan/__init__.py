@@ -6,33 +6,38 @@ timeouts that are to come. `resume`: which tasks of an earlier run still hold. `
 a task depends on. `explain`: why it ran.
 """
 
-from flowkit.plan.admission import Limits, tell_excess
-from flowkit.plan.events import (
-    PARAMETERS_STEP,
-    CancelRequested,
-    ClockTicked,
-    CloneTask,
-    Command,
-    Event,
-    FindReusable,
-    FinishRun,
-    ReusableFound,
-    RunStarted,
-    StartTask,
-    StopTask,
-    TaskFailed,
-    TaskSucceeded,
-)
-from flowkit.plan.explain import (
-    Components,
-    Difference,
-    changed_pieces,
-    closest,
-    differences,
-)
-from flowkit.plan.fingerprint import Artifacts, Fingerprints, TaskSight, are_equal, composed
-from flowkit.plan.resume import ResumePlan, check_step, reusable
-from flowkit.plan.scheduler import Scheduler, StepProgress
+from typing import TYPE_CHECKING
+
+from flowkit.lazy import loads
+
+if TYPE_CHECKING:
+    from flowkit.plan.admission import Limits, tell_excess
+    from flowkit.plan.events import (
+        PARAMETERS_STEP,
+        CancelRequested,
+        ClockTicked,
+        CloneTask,
+        Command,
+        Event,
+        FindReusable,
+        FinishRun,
+        ReusableFound,
+        RunStarted,
+        StartTask,
+        StopTask,
+        TaskFailed,
+        TaskSucceeded,
+    )
+    from flowkit.plan.explain import (
+        Components,
+        Difference,
+        changed_pieces,
+        closest,
+        differences,
+    )
+    from flowkit.plan.fingerprint import Artifacts, Fingerprints, TaskSight, are_equal, composed
+    from flowkit.plan.resume import ResumePlan, check_step, reusable
+    from flowkit.plan.scheduler import Scheduler, StepProgress
 
 __all__ = [
     "PARAMETERS_STEP",
@@ -67,3 +72,19 @@ __all__ = [
     "reusable",
     "tell_excess",
 ]
+
+__getattr__ = loads(
+    "flowkit.plan",
+    {
+        "flowkit.plan.admission": "Limits tell_excess",
+        "flowkit.plan.events": (
+            "PARAMETERS_STEP CancelRequested ClockTicked CloneTask Command Event "
+            "FindReusable FinishRun ReusableFound RunStarted StartTask StopTask "
+            "TaskFailed TaskSucceeded"
+        ),
+        "flowkit.plan.explain": "Components Difference changed_pieces closest differences",
+        "flowkit.plan.fingerprint": "Artifacts Fingerprints TaskSight are_equal composed",
+        "flowkit.plan.resume": "ResumePlan check_step reusable",
+        "flowkit.plan.scheduler": "Scheduler StepProgress",
+    },
+)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flowkit.graph import FlowDescription
-from flowkit.plan import Artifacts, Fingerprints, StartTask, TaskSight
+from flowkit.plan import Fingerprints, TaskSight
 from flowkit.store import Store
 from flowkit.values import Digest, Fingerprint, Frame, TaskSpec
+
+if TYPE_CHECKING:
+    from flowkit.plan import Artifacts, StartTask
+
+    Placed = TaskSpec | StartTask
+    """A task with its inputs, to be started or started."""
 
 MOST_INPUTS: Final = 10_000
 """A join of more is not worth opening all its inputs once more, unless somebody asks for it."""
 _KEPT: Final = 8
-
-
-Placed = TaskSpec | StartTask
-"""A task with its inputs, to be started or started."""
 
 
 class TaskSights:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import linecache
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -207,3 +208,222 @@ def test_modules_that_load_their_names_late_are_left_alone(
             def end(self): ...
     """)
     assert set(codes(module)) == {"start", "end"}
+
+
+HARD = """
+    import functools
+    import json
+    from functools import lru_cache, partial
+
+    def rates(n):
+        return {"low": n}
+
+    TABLE = rates(3)
+    if TABLE:
+        LATER = [1]
+    GROWN = [2]
+    GROWN.append(4)
+
+    def maker(n):
+        def made(x):
+            return x * n
+        return made
+
+    doubled = maker(5)
+    halved = partial(maker, 6)
+
+    @lru_cache
+    def cached(x):
+        return x + 7
+
+    def around(function):
+        @functools.wraps(function)
+        def call(self):
+            print("before 8")
+            return function(self)
+        return call
+
+    class Base(FlowSpec):
+        def base(self):
+            return 9
+
+        def overridden(self):
+            return 10
+
+    class F(Base):
+        _weights = [11]
+        _computed = rates(12)
+
+        def overridden(self):
+            return super().overridden()
+
+        def unnamed(self):
+            return 13
+
+        @step
+        def start(self):
+            self.x = TABLE["low"]
+            self.next(self.late)
+
+        @step
+        def late(self):
+            self.x = LATER[0] + GROWN[0]
+            self.next(self.made)
+
+        @step
+        def made(self):
+            self.x = doubled(1) + cached(2)
+            self.next(self.parts)
+
+        @step
+        def parts(self):
+            self.x = halved()
+            self.next(self.wrapped)
+
+        @around
+        @step
+        def wrapped(self):
+            self.next(self.private)
+
+        @step
+        def private(self):
+            self.x = self._weights[0] + self._computed["low"]
+            self.next(self.over)
+
+        @step
+        def over(self):
+            self.x = self.overridden()
+            self.next(self.handed)
+
+        @step
+        def handed(self):
+            json.dumps(self)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            self.x = self.base()
+"""
+
+
+OPEN = {"wrapped", "over", "handed"}
+"""The steps whose flow object is handed on: all that is in the class is theirs."""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("rates(3)", "rates(4)", {"start", "late"}),
+        ('{"low": n}', '{"low": 2 * n}', {"start", "late", "private", *OPEN}),
+        ("LATER = [1]", "LATER = [2]", {"late"}),
+        ("GROWN.append(4)", "GROWN.append(5)", {"late"}),
+        ("maker(5)", "maker(50)", {"made"}),
+        ("x * n", "x * n * n", {"made", "parts"}),
+        ("x + 7", "x + 70", {"made"}),
+        ("before 8", "before 80", {"wrapped"}),
+        ("return 9", "return 90", {"end", *OPEN}),
+        ("return 10", "return 100", OPEN),
+        ("[11]", "[110]", {"private", *OPEN}),
+        ("rates(12)", "rates(120)", {"private", *OPEN}),
+        ("return 13", "return 130", OPEN),
+    ],
+)
+def test_a_change_counts_however_indirectly_it_is_reached(
+    flow_module: Callable[..., ModuleType], old: str, new: str, changed: set[str]
+) -> None:
+    assert old in HARD
+    before, after = codes(flow_module(HARD)), codes(flow_module(HARD.replace(old, new)))
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+IMPORTING = {
+    "flow": """
+from flowkit import FlowSpec, step
+import settings_of
+from settings_of import CHOICES
+
+class F(FlowSpec):
+    @step
+    def start(self):
+        from helpers_of import fitted
+        self.x = fitted(1)
+        self.next(self.middle)
+
+    @step
+    def middle(self):
+        import helpers_of.deep as deep
+        self.x = deep.TWO
+        self.next(self.last)
+
+    @step
+    def last(self):
+        self.x = CHOICES["a"]
+        self.next(self.end)
+
+    @step
+    def end(self):
+        import json
+        import not_there
+        self.x = json.dumps(1)
+""",
+    "settings_of": "CHOICES = {'a': 1}\n",
+    "helpers_of/__init__": "from .fits import fitted\n",
+    "helpers_of/fits": "from helpers_of import deep\n\ndef fitted(x):\n    return x + deep.TWO\n",
+    "helpers_of/deep": "TWO = 2\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "changed"),
+    [
+        ("helpers_of/fits", "x + deep", "2 * x + deep", {"start", "middle"}),
+        ("helpers_of/deep", "TWO = 2", "TWO = 3", {"start", "middle"}),
+        ("helpers_of/__init__", "import fitted", "import fitted, deep", {"start", "middle"}),
+        ("settings_of", "'a': 1", "'a': 2", {"last"}),
+    ],
+)
+def test_what_a_step_imports_when_it_runs_is_its_code_too(
+    project: Path, module: str, old: str, new: str, changed: set[str]
+) -> None:
+    found = []
+    for texts in (IMPORTING, {**IMPORTING, module: IMPORTING[module].replace(old, new)}):
+        for name in [one for one in sys.modules if one.partition(".")[0] in IMPORTING]:
+            del sys.modules[name]
+        for name, text in texts.items():
+            path = project / f"{name}.py"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        importlib.invalidate_caches()
+        linecache.clearcache()
+        flow = importlib.import_module("flow")
+        found.append(codes(flow))
+        assert "helpers_of" not in sys.modules
+    before, after = found
+    assert {name for name in before if before[name] != after[name]} == changed
+
+
+def test_what_is_installed_counts_by_its_package(flow_module: Callable[..., ModuleType]) -> None:
+    text = """
+        import msgspec
+        from blake3 import blake3
+
+        class F(FlowSpec):
+            @step
+            def start(self):
+                self.x = msgspec.json.encode(1)
+                self.next(self.middle)
+
+            @step
+            def middle(self):
+                import numpy as np
+                from zlib import crc32
+                self.x = crc32(b"")
+                self.next(self.end)
+
+            @step
+            def end(self):
+                self.x = blake3(b"").digest()
+    """
+    nodes = {node.name: node for node in describe_flow(flow_module(text).F).nodes}
+    found = {name: node.reach.packages for name, node in nodes.items()}
+    assert found == {"start": ("msgspec",), "middle": ("numpy",), "end": ("blake3",)}
