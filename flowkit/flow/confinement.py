@@ -14,13 +14,13 @@ _PICKING = {"max", "min"}
 _COUNTING = {"len"}
 
 
-def names_read(function: FunctionSource) -> set[str]:
+def names_read(function: FunctionSource, *, is_step: bool) -> set[str]:
     """Return the names that a method reads of its task: as attributes, or by `getattr`.
 
-    A method that takes inputs reads of them too, so there all attributes count, of whatever.
+    A step that takes inputs reads of them too, so there all attributes count, of whatever.
     Whether one that is deleted was there counts as reading it.
     """
-    first, inputs = _arguments(function)
+    first, inputs = _arguments(function, is_step=is_step)
     found = set()
     for node in ast.walk(function):
         if isinstance(node, ast.Call):
@@ -38,13 +38,13 @@ def names_read(function: FunctionSource) -> set[str]:
     return found
 
 
-def is_confined(function: FunctionSource) -> bool:
+def is_confined(function: FunctionSource, *, is_step: bool) -> bool:
     """Say whether a method uses `self`, and the inputs of a join, by the names of attributes only.
 
     It does not if it hands one of them to other code, gives it another name, asks for an
     attribute whose name is computed, or reads what is behind all names.
     """
-    first, inputs = _arguments(function)
+    first, inputs = _arguments(function, is_step=is_step)
     parents = {child: node for node in ast.walk(function) for child in ast.iter_child_nodes(node)}
     bound = _Bound(inputs)
     elements = bound.elements(function)
@@ -72,11 +72,14 @@ def is_confined(function: FunctionSource) -> bool:
     return True
 
 
-def _arguments(function: FunctionSource) -> tuple[str, str]:
-    """Return what a method calls its flow object, and its inputs; empty if it takes none."""
+def _arguments(function: FunctionSource, *, is_step: bool) -> tuple[str, str]:
+    """Return what a method calls its flow object, and a join its inputs; empty if there are none.
+
+    What other methods take besides is no input: handing one on is told where that is done.
+    """
     names = [one.arg for one in (*function.args.posonlyargs, *function.args.args)]
-    first, inputs, *_ = (*names, "", "")
-    return first, inputs
+    first, second, *_ = (*names, "", "")
+    return first, second if is_step else ""
 
 
 class _Bound:

@@ -66,7 +66,7 @@ class Scope:
         for outer in self._around(function):
             walk.enter_around(outer)
         own = code_digest(source)
-        walk.enter(function, source, method=True)
+        walk.enter(function, source, method=True, is_step=True)
         if walk.is_open:
             # Whoever holds the flow object may call any method of it.
             walk.take_methods()

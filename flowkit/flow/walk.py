@@ -38,7 +38,14 @@ class Walk:
         self.packages: set[str] = set()
         self.is_open = False
 
-    def enter(self, function: FunctionType, source: FunctionSource, *, method: bool) -> None:
+    def enter(
+        self,
+        function: FunctionType,
+        source: FunctionSource,
+        *,
+        method: bool,
+        is_step: bool = False,
+    ) -> None:
         """Follow the names in a function."""
         nodes: list[ast.AST] = [
             *source.body,
@@ -52,8 +59,8 @@ class Walk:
         ):
             self._take_closed(f"{self._scope.name_of(function)}<{name}>", name, cell, function)
         if method:
-            self.is_open = self.is_open or not is_confined(source)
-            names = names_read(source)
+            self.is_open = self.is_open or not is_confined(source, is_step=is_step)
+            names = names_read(source, is_step=is_step)
             self.reads |= names
             for name in sorted(names):
                 self._take_member(name)

@@ -310,8 +310,8 @@ def test_what_cannot_be_resumed_is_said(lab: Lab) -> None:
     with pytest.raises(NotFound, match="`midle`") as raised:
         lab.resume(step="midle")
     assert "`middle`" in str(raised.value.hint)
-    with pytest.raises(UsageError, match="parameters"):
-        lab.resume(options=RunOptions(parameters={"alpha": "3"}))
+    with pytest.raises(UsageError, match="no parameter `gamma`"):
+        lab.resume(options=RunOptions(parameters={"gamma": "3"}))
 
 
 def test_a_new_parameter_keeps_a_run_from_being_resumed(lab: Lab) -> None:

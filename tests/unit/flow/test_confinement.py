@@ -36,7 +36,7 @@ def method(body: str, *, arguments: str = "self") -> FunctionSource:
     ],
 )
 def test_names_are_those_that_are_read(body: str, names: set[str]) -> None:
-    assert names_read(method(body)) == names
+    assert names_read(method(body), is_step=True) == names
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_names_are_those_that_are_read(body: str, names: set[str]) -> None:
 def test_a_method_is_confined_if_it_uses_self_by_literal_names_only(
     body: str, confined: bool
 ) -> None:
-    assert is_confined(method(body)) is confined
+    assert is_confined(method(body), is_step=True) is confined
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,15 @@ def test_a_method_is_confined_if_it_uses_self_by_literal_names_only(
     ],
 )
 def test_a_join_is_confined_if_it_uses_its_inputs_so_too(body: str, confined: bool) -> None:
-    assert is_confined(method(body, arguments="self, inputs")) is confined
+    assert is_confined(method(body, arguments="self, inputs"), is_step=True) is confined
 
 
 def test_a_join_reads_what_it_reads_of_whatever() -> None:
     found = method("self.x = [one.y for one in inputs]", arguments="self, inputs")
-    assert names_read(found) == {"y"}
+    assert names_read(found, is_step=True) == {"y"}
+
+
+def test_what_a_method_takes_besides_self_is_no_input() -> None:
+    found = method("return helper(x) + self.y + x.z", arguments="self, x")
+    assert is_confined(found, is_step=False)
+    assert names_read(found, is_step=False) == {"y"}

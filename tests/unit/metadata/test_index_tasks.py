@@ -11,7 +11,16 @@ import pytest
 
 from flowkit.metadata import AttemptRow, Metadata
 from flowkit.records import Clone, Clones, RunEnd, RunRecord
-from flowkit.values import Attempt, Digest, Failure, Outcome, RunId, TaskKey, TaskResult
+from flowkit.values import (
+    Attempt,
+    Digest,
+    Failure,
+    Fingerprint,
+    Outcome,
+    RunId,
+    TaskKey,
+    TaskResult,
+)
 
 Make = Callable[..., RunRecord]
 Result = Callable[..., TaskResult]
@@ -359,3 +368,45 @@ def test_passing_knowledge_is_no_part_of_a_snapshot(
     assert index.snapshot() == known
     index.record_results(RUN, [success("start", cpu_s=0.5)])
     assert index.snapshot() != known
+
+
+def test_what_was_computed_is_found_by_its_fingerprint(
+    index: Metadata, record: Make, success: Result, failed: Result, digest: Callable[[int], Digest]
+) -> None:
+    def print_(number: int) -> Fingerprint:
+        return Fingerprint(digest=digest(number), components={"code": "0" * 32})
+
+    older, newer = record(1), record(2)
+    swallowed = Failure(type_name="ValueError", message="no")
+    for one in (older, newer):
+        index.record_run(one)
+    index.record_results(older.run, [success("fit", 0, fingerprint=print_(1))])
+    index.record_results(
+        newer.run,
+        [
+            success("fit", 1, fingerprint=print_(2), caught=swallowed),
+            replace(failed("fit", 2), fingerprint=print_(3)),
+            success("pick", fingerprint=print_(4)),
+        ],
+    )
+    moved = Clone(
+        key=TaskKey("fit", (5,)),
+        origin=older.run,
+        attempt=0,
+        outcome=Outcome(manifest=digest(9)),
+        origin_key=TaskKey("fit", (0,)),
+        fingerprint=digest(1),
+    )
+    index.record_clones(Clones(newer.run, (moved,)))
+    asked = [digest(number) for number in (1, 2, 3, 4)]
+
+    found = index.computed("Train", "fit", asked)
+    assert list(found) == [digest(1)]
+    assert (found[digest(1)].origin, found[digest(1)].key) == (older.run, TaskKey("fit", (0,)))
+    assert index.computed("Train", "fit", asked, within=newer.run) == {digest(1): moved}
+    assert index.computed("Train", "fit", asked, besides=older.run) == {digest(1): moved}
+    assert list(index.computed("Train", "pick", asked)) == [digest(4)]
+    assert index.computed("Other", "fit", asked) == {}
+    row = index.task(newer.run, TaskKey("fit", (5,)))
+    assert row is not None
+    assert (row.computed_in, row.computed_by) == (older.run, Attempt(TaskKey("fit", (0,))))

@@ -401,3 +401,15 @@ def test_records_in_a_directory_are_readable_text(tmp_path: Path) -> None:
     line, _, body = (tmp_path / "runs/Flow/12/run.json").read_text().partition("\n")
     assert line.startswith("flowkit run 1 ")
     assert body.startswith('{"run":{"flow":"Flow","id":"12"},')
+
+
+def test_clones_made_later_come_after_those_of_the_start(store: Store) -> None:
+    fill(store)
+    later = clones_of(RUN, 9).clones
+    known = store.clones(RUN)
+    assert known is not None
+    assert store.create_clones(Clones(RUN, later[7:8]), number=3)
+    assert store.create_clones(Clones(RUN, later[8:]), number=4)
+    assert not store.create_clones(Clones(RUN, later), number=4)
+    assert store.clones(RUN) == Clones(RUN, (*known.clones, *later[7:]))
+    store.verify_record(f"runs/{RUN}/clones/3.zst")
