@@ -53,22 +53,22 @@ class _Follower:
         if target.task is not None:
             target = find_target(self._workspace, f"{target.run.run}/{target.task.key}")
         found = [
-            self._lines(task, Attempt(task.key, number), final=final)
+            self._lines(task, Attempt(task.computed_by.key, number), final=final)
             for task in tasks_of(self._workspace, target)
             for number in self._numbers(task)
         ]
         return merge(*found, key=lambda one: one[2].time_us)
 
     def _numbers(self, task: TaskRow) -> Iterator[int]:
-        run = task.origin or task.run
+        run, key = task.computed_in, task.computed_by.key
         for number in range(task.attempt.number + 1):
-            if (run, Attempt(task.key, number)) not in self._settled:
+            if (run, Attempt(key, number)) not in self._settled:
                 yield number
 
     def _lines(self, task: TaskRow, attempt: Attempt, *, final: bool) -> list[Said]:
         from flowkit.client import read_log
 
-        key = task.origin or task.run, attempt
+        key = task.computed_in, attempt
         is_over = attempt.number < task.attempt.number or task.status in _OVER
         lines = list(whole_lines(read_log(self._workspace, *key)))
         if lines and not final and not is_over and not lines[-1].text.endswith(b"\n"):

@@ -74,8 +74,8 @@ def _attempts(workspace: Workspace, task: TaskRow, *, every: bool) -> list[tuple
 
     if not every:
         return [printing_attempt(workspace, task)]
-    run = task.origin or task.run
-    return [(run, Attempt(task.key, number)) for number in range(task.attempt.number + 1)]
+    run, key = task.computed_in, task.computed_by.key
+    return [(run, Attempt(key, number)) for number in range(task.attempt.number + 1)]
 
 
 def _scrub(workspace: Workspace, run: RunId, attempt: Attempt, keeps: set[Stream]) -> int:

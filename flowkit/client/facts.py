@@ -40,7 +40,7 @@ def facts_of(run: RunRow, row: AttemptRow, computed: AttemptRow) -> dict[str, st
         facts["finished_at"] = computed.finished_at.isoformat()
     if origin := row.origin:
         facts["origin-run-id"] = origin.id
-        facts["origin-task-id"] = computed.key.task_id
+        facts["origin-task-id"] = row.computed_by.key.task_id
     return facts
 
 
