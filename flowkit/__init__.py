@@ -63,6 +63,8 @@ if TYPE_CHECKING:
     from flowkit.flow import (
         USER_SKIP_STEP,
         CaughtFailure,
+        Config,
+        ConfigValue,
         FlowMutator,
         FlowSpec,
         IncludeFile,
@@ -82,6 +84,8 @@ if TYPE_CHECKING:
         concurrency,
         conda,
         conda_base,
+        conda_environment_yml_parser,
+        config_expr,
         current,
         environment,
         exit_hook,
@@ -90,6 +94,8 @@ if TYPE_CHECKING:
         project,
         pypi,
         pypi_base,
+        pyproject_toml_parser,
+        requirements_txt_parser,
         resources,
         retry,
         schedule,
@@ -98,6 +104,7 @@ if TYPE_CHECKING:
         trigger,
         trigger_on_finish,
         user_step_decorator,
+        yaml_parser,
     )
     from flowkit.forking import (
         ChildDied,
@@ -142,6 +149,8 @@ __all__ = [
     "ArtifactMissing",
     "CaughtFailure",
     "ChildDied",
+    "Config",
+    "ConfigValue",
     "Corrupt",
     "DataArtifact",
     "DataFrame",
@@ -214,6 +223,8 @@ __all__ = [
     "concurrency",
     "conda",
     "conda_base",
+    "conda_environment_yml_parser",
+    "config_expr",
     "current",
     "default_metadata",
     "default_namespace",
@@ -231,6 +242,8 @@ __all__ = [
     "project",
     "pypi",
     "pypi_base",
+    "pyproject_toml_parser",
+    "requirements_txt_parser",
     "resources",
     "retry",
     "schedule",
@@ -239,6 +252,7 @@ __all__ = [
     "trigger",
     "trigger_on_finish",
     "user_step_decorator",
+    "yaml_parser",
 ]
 
 _ROOMS = {
@@ -255,12 +269,14 @@ _ROOMS = {
         "VersionMoved"
     ),
     "flowkit.flow": (
-        "USER_SKIP_STEP CaughtFailure FlowMutator FlowSpec IncludeFile JSONType MergeFailed "
-        "MetaflowExceptionWrapper MissingInMergeArtifactsException MutableFlow MutableStep "
-        "Parameter ParameterContext StepMutator UnhandledInMergeArtifactsException "
-        "UserStepDecorator batch catch concurrency conda conda_base current environment "
-        "exit_hook kubernetes memo project pypi pypi_base resources retry schedule step timeout "
-        "trigger trigger_on_finish user_step_decorator"
+        "USER_SKIP_STEP CaughtFailure Config ConfigValue FlowMutator FlowSpec IncludeFile "
+        "JSONType MergeFailed MetaflowExceptionWrapper MissingInMergeArtifactsException "
+        "MutableFlow MutableStep Parameter ParameterContext StepMutator "
+        "UnhandledInMergeArtifactsException UserStepDecorator batch catch concurrency conda "
+        "conda_base conda_environment_yml_parser config_expr current environment exit_hook "
+        "kubernetes memo project pypi pypi_base pyproject_toml_parser requirements_txt_parser "
+        "resources retry schedule step timeout trigger trigger_on_finish user_step_decorator "
+        "yaml_parser"
     ),
     "flowkit.forking": "ChildDied parallel_imap_unordered parallel_map",
     "flowkit.launch": "ExecutingRun NBRunner Runner",

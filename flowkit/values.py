@@ -284,6 +284,29 @@ class StoreAddress:
     sync: bool = True
     verify: Literal["fetched", "always"] = "fetched"
 
+    @property
+    def kind(self) -> str:
+        """What sort of store it is: the URL's scheme, and `local` for a folder."""
+        scheme, separator, _ = self.url.partition("://")
+        return scheme if separator and scheme != "file" else "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """What the reading of a flow depends on besides its file.
+
+    By name, `config_files` are paths and `config_values` texts that a command line gives; `kept`
+    are values of an earlier reading, as JSON, or None where there was none. They win. `specs` are
+    `--with` options.
+    """
+
+    user: str = ""
+    ds_type: str = "local"
+    config_files: Mapping[str, str] = field(default_factory=dict)
+    config_values: Mapping[str, str] = field(default_factory=dict)
+    kept: Mapping[str, str | None] = field(default_factory=dict)
+    specs: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectBranch:

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import click
 
 from flowkit.cli.commands import Menu, load_command
+from flowkit.cli.configs import config_options
 from flowkit.cli.driving import project_options, trigger_option
 from flowkit.cli.invocation import Invocation, Script, of_context
 from flowkit.cli.report import report_error
@@ -123,6 +124,7 @@ def _script_options() -> list[click.Option]:
         ),
         *project_options(),
         trigger_option(),
+        *config_options(),
         click.Option(["--datastore-root"], metavar="DIR", hidden=True),
         click.Option(["--pylint/--no-pylint"], default=None, hidden=True),
         click.Option(["--package-suffixes"], hidden=True),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from flowkit.cli.command import command, flow_argument, json_option
+from flowkit.cli.configs import config_options
 from flowkit.cli.flows import read_description
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
@@ -17,16 +20,16 @@ from flowkit.cli.text import count_of
     "check",
     examples=["check flow.py", "check flow.py:Train --json"],
     exits=[3],
-    params=[flow_argument()],
+    params=[flow_argument(), *config_options()],
 )
 @json_option
 @click.pass_obj
-def check_flow(invocation: Invocation, /, *, flow: str, as_json: bool) -> int:
+def check_flow(invocation: Invocation, /, *, flow: str, as_json: bool, **given: Any) -> int:
     """Check a flow without running it: all its faults, with file, line and what to do."""
     from flowkit.graph import FlowFaults
 
     try:
-        description = read_description(flow)
+        description = read_description(invocation, flow, given)
     except FlowFaults as error:
         if not as_json:
             raise

@@ -32,8 +32,9 @@ class Script:
 class Invocation:
     """One call of the command line.
 
-    `overrides` are settings given as options, `specs` the `--with` options before the command.
-    `branch`, `production` and `triggers` are given there, too, to flow scripts.
+    `overrides` are settings given as options, `specs` the `--with` options before the command,
+    `config_files` and `config_values` its `--config` and `--config-value`. `branch`, `production`
+    and `triggers` are given there, too, to flow scripts.
     """
 
     script: Script | None = None
@@ -42,6 +43,8 @@ class Invocation:
     branch: str | None = None
     production: bool = False
     triggers: tuple[str, ...] = ()
+    config_files: tuple[tuple[str, str], ...] = ()
+    config_values: tuple[tuple[str, str], ...] = ()
     debug: bool = False
     _opened: Workspace | None = None
 
@@ -52,6 +55,8 @@ class Invocation:
         self.branch = options.get("branch")
         self.production = bool(options.get("production"))
         self.triggers = tuple(options.get("trigger") or ())
+        self.config_files = tuple(options.get("config_files") or ())
+        self.config_values = tuple(options.get("config_values") or ())
         store = options.get("store") or options.get("datastore_root")
         for name, value in (("home", options.get("home")), ("store", store)):
             if value is not None:

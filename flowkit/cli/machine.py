@@ -43,6 +43,10 @@ def plain_value(value: object) -> dict[str, object]:
     """Return `{"value": ...}` for what JSON can hold exactly, else `{"text": ...}` of its repr."""
     import msgspec
 
+    if isinstance(value, dict) and type(value) is not dict:
+        from flowkit.flow import ConfigValue
+
+        value = value.to_dict() if isinstance(value, ConfigValue) else value
     try:
         document = msgspec.json.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowkit.cli.command import Command, flow_argument
+from flowkit.cli.configs import refuse_configs, resumed_with_configs
 from flowkit.cli.driving import (
     driving_options,
     options_of,
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 _HELP = """Run a flow again, taking over every task of an earlier run that still holds.
 
 Tasks before the step that failed are not run again: their results stand for the new run's.
-With STEP the flow runs anew from there. The parameters are those of the earlier run, but for
-those that `--set` changes: then what depends on them runs anew, and nothing else.
+With STEP the flow runs anew from there. Parameters and configs are those of the earlier run, but
+for parameters that `--set` changes: then what depends on them runs anew, and nothing else.
 """
 
 
@@ -41,11 +42,12 @@ def _resume(
     changed: tuple[str, ...],
     **given: Any,
 ) -> int:
-    from flowkit.runner import FlowSource, open_session
+    from flowkit.runner import FlowSource, Resumes, open_session
 
     invocation = of_context(ctx)
+    refuse_configs(invocation)
     settings = settings_of(invocation, given)
-    with open_session(FlowSource.parse(flow), settings) as session:
+    with open_session(FlowSource.parse(flow), settings, resumes=Resumes(origin)) as session:
         parameters = _changed(changed, session.description)
         options = options_of(invocation, given, parameters=parameters)
         with progress_of(settings) as progress:
@@ -90,6 +92,8 @@ class ResumeCommand(Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
+            if error.option_name in ("--config", "--config-value"):
+                raise resumed_with_configs() from error
             known = [name for param in self.params for name in param.opts]
             if get_close_matches(error.option_name, known, n=1, cutoff=0.8):
                 raise

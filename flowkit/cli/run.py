@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowkit.cli.command import Command, flow_argument
+from flowkit.cli.configs import config_options, load_options
 from flowkit.cli.driving import (
     driving_options,
     options_of,
@@ -60,7 +61,11 @@ class RunCommand(Command):
         invocation = of_context(look)
         settings = settings_of(invocation, look.params)
         with ExitStack() as stack:
-            session = stack.enter_context(open_session(FlowSource.parse(flow), settings))
+            session = stack.enter_context(
+                open_session(
+                    FlowSource.parse(flow), settings, load=load_options(invocation, look.params)
+                )
+            )
             full = _run_command(session.description)
             ctx = click.Command.make_context(full, info_name, words, parent, **extra)
             ctx.meta[_SESSION] = session, settings
@@ -93,6 +98,7 @@ def _run_command(description: FlowDescription | None = None) -> RunCommand:
             *parameters,
             *(_options_of_decorators(description) if description is not None else ()),
             _reuse_option(),
+            *config_options(),
             *driving_options(),
         ],
         callback=click.pass_context(_run) if description is not None else None,
@@ -150,7 +156,12 @@ def _first_positional(words: Sequence[str]) -> str | None:
 
 _FIRST_LOOK = click.Command(
     "run",
-    params=[_reuse_option(), *driving_options(), *project_options()],
+    params=[
+        _reuse_option(),
+        *config_options(),
+        *driving_options(),
+        *project_options(),
+    ],
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
 )
 

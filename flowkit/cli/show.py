@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowkit.cli.artifacts import open_artifacts
 from flowkit.cli.command import command, json_option
+from flowkit.cli.configs import config_documents, config_options, config_texts
 from flowkit.cli.documents import (
     artifact_document,
     run_document,
@@ -46,6 +47,7 @@ _MOST_ROWS = 20
     "show",
     examples=["show flow.py", "show Train", "show Train/12", "show Train/12/fit/3 --json"],
     exits=[3, 4],
+    params=config_options(),
 )
 @click.argument(
     "target",
@@ -55,7 +57,7 @@ _MOST_ROWS = 20
 )
 @json_option
 @click.pass_obj
-def show(invocation: Invocation, /, *, target: str | None, as_json: bool) -> None:
+def show(invocation: Invocation, /, *, target: str | None, as_json: bool, **given: Any) -> None:
     """Show what is in a flow file, or how a run, a step or a task went.
 
     `Flow` alone shows the flow's latest runs.
@@ -65,7 +67,7 @@ def show(invocation: Invocation, /, *, target: str | None, as_json: bool) -> Non
             raise UsageError("nothing to show is named", hint="run `flowkit show flow.py`")
         target = invocation.script.source
     if is_flow_file(target):
-        _show_flow(read_description(target), as_json=as_json)
+        _show_flow(read_description(invocation, target, given), as_json=as_json)
         return
     workspace = invocation.open_workspace()
     pathspec = invocation.absolute(target)
@@ -99,6 +101,13 @@ def _show_flow(flow: FlowDescription, *, as_json: bool) -> None:
         for name, one in zip(names, flow.parameters, strict=True):
             line = f"  {name:<{width}}  {parameter_help(one)}".rstrip()
             print_lines(fitted(line, indent=width + 4))
+    if flow.configs:
+        print_lines(["", paint("Configs", "bold")])
+        values = config_texts(flow.configs)
+        width = max(map(len, values))
+        for config in flow.configs:
+            told = f"{values[config.name]}  {config.help}".rstrip()
+            print_lines(fitted(f"  {config.name:<{width}}  {told}", indent=width + 4))
     print_lines(["", paint("Steps", "bold")])
     width = max((len(node.name) for node in flow.nodes), default=0)
     for node in flow.nodes:
@@ -140,6 +149,8 @@ def _show_runs(workspace: Workspace, flow: str, *, as_json: bool) -> None:
 def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
     steps = workspace.metadata.steps(run.run)
     parameters = _parameters(workspace, run)
+    described = workspace.store.run_record(run.run).description.configs
+    configs = config_texts(described)
     if as_json:
         with open_artifacts(workspace.store, run.run) as reader:
             told = {
@@ -150,6 +161,7 @@ def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
             "show-run",
             **run_document(run),
             parameters=told,
+            configs=config_documents(described),
             steps=[step_document(row) for row in steps],
         )
         return
@@ -168,6 +180,7 @@ def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
         "resumes": str(run.origin) if run.origin else "",
         "tags": ", ".join(run.tags),
         "parameters": "\n".join(lines),
+        "configs": "\n".join(f"{name}={text}" for name, text in configs.items()),
     }
     _print_facts(facts)
     if steps:

@@ -19,7 +19,7 @@ import flowkit.worker
 from flowkit.errors import ExecutorError, FlowInvalid, FlowkitBug, FlowkitError, UsageError
 from flowkit.executor.surroundings import Surroundings
 from flowkit.graph import FlowDescription, FlowFaults
-from flowkit.values import Digest, RunId, StoreAddress
+from flowkit.values import Digest, LoadOptions, RunId, StoreAddress
 from flowkit.wording import told_status
 from flowkit.worker import (
     Bind,
@@ -31,13 +31,23 @@ from flowkit.worker import (
     Exited,
     ExitHooksCalled,
     Failed,
+    Imported,
     Message,
+    Read,
     Refused,
     Started,
     send,
 )
 
 Given = Mapping[str, str | list[str]]
+Choose = Callable[[str], LoadOptions]
+"""Says how a flow is to be read, once its file was imported and its name is known."""
+
+
+def as_it_is(_flow: str) -> LoadOptions:
+    """Read a flow by its environment and its defaults alone."""
+    return LoadOptions()
+
 
 LOOK_UP_S = 0.1
 """How often, while a flow is being read, to ask whether that is still wanted."""
@@ -58,7 +68,11 @@ class FlowHost(Protocol):
         """Convert and keep parameters; returns their manifest. Raises UsageError."""
 
     def rebind(self, store: StoreAddress, earlier: Digest, given: Given) -> Digest:
-        """Keep an earlier run's parameters, but those given, with the flow's constants of today."""
+        """Keep an earlier run's parameters, but those given, with constants and configs of today.
+
+        Raises:
+            UsageError: a value does not fit, or names no parameter.
+        """
 
     def decorate(self, specs: Sequence[str]) -> None:
         """Put `--with` options on the steps from now on; `description` tells of them.
@@ -70,6 +84,9 @@ class FlowHost(Protocol):
 
     def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
         """Call the flow's exit hooks for a run that has ended; returns those that raised."""
+
+    def reread(self, options: LoadOptions) -> None:
+        """Read the flow again, with other configs. Raises what opening it would."""
 
     def close(self) -> None:
         """End the host. May be called twice."""
@@ -93,13 +110,14 @@ class ZygoteHost:
         environ: Mapping[str, str],
         surroundings: Surroundings,
         is_abandoned: Callable[[], bool],
+        choose: Choose = as_it_is,
     ) -> None:
         self._file, self._name, self._environ = file, name, environ
         self._specs: tuple[str, ...] = ()
         self._around, self._is_abandoned = surroundings, is_abandoned
-        self._start()
+        self._start(choose)
 
-    def _start(self) -> None:
+    def _start(self, choose: Choose) -> None:
         ours, theirs = socket.socketpair()
         entry = os.path.join(os.path.dirname(flowkit.worker.__file__), "__main__.py")
         name = [self._name] if self._name else []
@@ -131,6 +149,9 @@ class ZygoteHost:
         self._heard: deque[Message] = deque()
         try:
             answer = self._answer()
+            if isinstance(answer, Imported):
+                send(self.socket, Read(choose(answer.flow)))
+                answer = self._answer()
             if not isinstance(answer, Described):
                 raise FlowkitBug(f"a zygote began with {type(answer).__name__}")
         except (
@@ -151,7 +172,7 @@ class ZygoteHost:
         return self._bound(Bind(store, user, given))
 
     def rebind(self, store: StoreAddress, earlier: Digest, given: Given) -> Digest:
-        """Keep an earlier run's parameters, but those given, with the flow's constants of today."""
+        """Keep an earlier run's parameters but those given, with today's constants and configs."""
         _check_texts(given)
         return self._bound(Bind(store, "", given, earlier=earlier))
 
@@ -176,11 +197,15 @@ class ZygoteHost:
         return answer.failed
 
     def restart(self) -> None:
-        """Start again after the process died, with the same decorators."""
-        self.close()
-        self._start()
+        """Start again after the process died, with the same decorators and configs."""
+        self.reread(LoadOptions(kept=self.description.config_values))
         if self._specs:
             self.decorate(self._specs)
+
+    def reread(self, options: LoadOptions) -> None:
+        """Read the flow again, in a new process. Raises what opening it would."""
+        self.close()
+        self._start(lambda _: options)
 
     def close(self) -> None:
         """Hang up; the process kills its children and ends. May be called twice."""

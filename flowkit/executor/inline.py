@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from copy import deepcopy
 from typing import TextIO
 
-from flowkit.executor.host import Given
+from flowkit.executor.host import Choose, Given, as_it_is
 from flowkit.ports import Exit, Output
 from flowkit.store import Store
-from flowkit.values import Attempt, Digest, RunId, StoreAddress, TaskSpec
+from flowkit.values import Attempt, Digest, LoadOptions, RunId, StoreAddress, TaskSpec
 from flowkit.worker import (
     UNCHANGEABLE,
     Failed,
@@ -24,7 +24,8 @@ from flowkit.worker import (
     Stream,
     bind,
     call_exit_hooks,
-    load_flow,
+    import_flow,
+    read_flow,
     rebind,
     run_attempt,
 )
@@ -40,8 +41,10 @@ class InlineHost:
         UsageError: the file has several flows, or none.
     """
 
-    def __init__(self, file: str, name: str | None) -> None:
-        self._undecorated = self.loaded = load_flow(file, name)
+    def __init__(self, file: str, name: str | None, *, choose: Choose = as_it_is) -> None:
+        self._file, self._flow_class = file, import_flow(file, name)
+        options = choose(self._flow_class.__name__)
+        self._undecorated = self.loaded = read_flow(self._flow_class, file, options)
         self.description = self.loaded.description
         self._stores: dict[StoreAddress, Store] = {}
 
@@ -54,10 +57,11 @@ class InlineHost:
 
     def bind(self, store: StoreAddress, given: Given, *, user: str) -> Digest:
         """Convert and keep parameters; returns their manifest. Raises UsageError."""
-        return bind(self.loaded, self.store(store), given, user=user)
+        opened = self.store(store)
+        return bind(self.loaded, opened, given, user=user, ds_type=store.kind)
 
     def rebind(self, store: StoreAddress, earlier: Digest, given: Given) -> Digest:
-        """Keep an earlier run's parameters with the flow's constants of today."""
+        """Keep an earlier run's parameters but those given, with today's constants and configs."""
         return rebind(self.loaded, self.store(store), earlier, given)
 
     def decorate(self, specs: Sequence[str]) -> None:
@@ -68,6 +72,11 @@ class InlineHost:
     def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
         """Call the flow's exit hooks for a run that has ended; returns those that raised."""
         return call_exit_hooks(self.loaded.flow_class, run, succeeded=succeeded)
+
+    def reread(self, options: LoadOptions) -> None:
+        """Read the flow again, with other configs. Raises what opening it would."""
+        self._undecorated = self.loaded = read_flow(self._flow_class, self._file, options)
+        self.description = self.loaded.description
 
     def close(self) -> None:
         """Nothing to end."""

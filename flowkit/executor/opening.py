@@ -9,7 +9,7 @@ from flowkit.errors import UsageError
 from flowkit.executor.surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from flowkit.executor.host import FlowHost
+    from flowkit.executor.host import Choose, FlowHost
     from flowkit.ports import Executor
 
 EXECUTORS = ("local", "process", "inline")
@@ -23,8 +23,9 @@ def open_host(
     environ: Mapping[str, str] | None = None,
     surroundings: Surroundings | None = None,
     is_abandoned: Callable[[], bool] = lambda: False,
+    choose: Choose | None = None,
 ) -> FlowHost:
-    """Import a flow where the executor named `executor` wants it.
+    """Import a flow where the executor named `executor` wants it, and read it there.
 
     Args:
         executor: its name.
@@ -33,9 +34,11 @@ def open_host(
         environ: variables for processes of the flow's own, on top of all others.
         surroundings: what processes of the flow's own find around them; inline there is none.
         is_abandoned: asked while the flow is being read, which may take long: whether to give up.
+        choose: told the flow's name, says how it is to be read.
 
     Raises:
-        UsageError: there is no such executor, or the file has several flows, or none.
+        UsageError: there is no such executor, or the file has several flows, or none; or a config
+            cannot be read.
         FlowInvalid: the file cannot be imported, or the flow has faults.
         Abandoned: so said `is_abandoned`.
     """
@@ -44,6 +47,8 @@ def open_host(
             f"there is no executor `{executor}`",
             hint=f"choose one of {', '.join(f'`{one}`' for one in EXECUTORS)}",
         )
+    from flowkit.executor.host import ZygoteHost, as_it_is
+
     if executor == "inline":
         from flowkit.executor.inline import InlineHost
 
@@ -53,15 +58,14 @@ def open_host(
                 "environment and its folder",
                 hint="give no `env` and no `cwd`, or choose the executor `local`",
             )
-        return InlineHost(file, name)
-    from flowkit.executor.host import ZygoteHost
-
+        return InlineHost(file, name, choose=choose or as_it_is)
     return ZygoteHost(
         file,
         name,
         environ=environ or {},
         surroundings=surroundings or Surroundings(),
         is_abandoned=is_abandoned,
+        choose=choose or as_it_is,
     )
 
 

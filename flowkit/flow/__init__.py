@@ -1,12 +1,16 @@
 """What users write, and how it is read.
 
 `spec`: FlowSpec and what its objects do in a step. `decorators`: step and the policies.
-`parameters`, `include_file`: values given when a run starts. `reading`: class to description.
+`parameters`, `include_file`: values given when a run starts. `config_field`, `configs`: values
+known before decorators count; `late`: what stands for them. `reading`: class to description.
 `current_task`: facts about the running task. `task_state`, `inputs`, `merge`, `caught`: what a step
 works with while it runs.
 """
 
 from flowkit.flow.caught import CaughtFailure, MetaflowExceptionWrapper
+from flowkit.flow.config_field import Config
+from flowkit.flow.config_value import ConfigValue, read_config_json
+from flowkit.flow.configs import ConfigsRejected, ResolvedConfig, resolve_configs, values_of
 from flowkit.flow.current_task import Current, CurrentTask, current
 from flowkit.flow.decorators import (
     batch,
@@ -36,6 +40,7 @@ from flowkit.flow.flow_decorators import (
 )
 from flowkit.flow.include_file import IncludeFile
 from flowkit.flow.inputs import Inputs
+from flowkit.flow.late import config_expr
 from flowkit.flow.marks import Applied, MarkFault, StepMark
 from flowkit.flow.merge import (
     MergeFailed,
@@ -50,6 +55,12 @@ from flowkit.flow.parameters import (
     bind_parameters,
     constants_of,
     convert_parameters,
+)
+from flowkit.flow.parsers import (
+    conda_environment_yml_parser,
+    pyproject_toml_parser,
+    requirements_txt_parser,
+    yaml_parser,
 )
 from flowkit.flow.reading import choose_flow, describe_flow, find_flows
 from flowkit.flow.spec import FlowSpec, assigned, has_gone_on, importing, open_flow
@@ -66,6 +77,9 @@ __all__ = [
     "USER_SKIP_STEP",
     "Applied",
     "CaughtFailure",
+    "Config",
+    "ConfigValue",
+    "ConfigsRejected",
     "Current",
     "CurrentTask",
     "FlowDraft",
@@ -82,6 +96,7 @@ __all__ = [
     "MutableStep",
     "Parameter",
     "ParameterContext",
+    "ResolvedConfig",
     "StepMark",
     "StepMutator",
     "TaskState",
@@ -98,6 +113,8 @@ __all__ = [
     "concurrency",
     "conda",
     "conda_base",
+    "conda_environment_yml_parser",
+    "config_expr",
     "constants_of",
     "convert_parameters",
     "current",
@@ -115,6 +132,10 @@ __all__ = [
     "project",
     "pypi",
     "pypi_base",
+    "pyproject_toml_parser",
+    "read_config_json",
+    "requirements_txt_parser",
+    "resolve_configs",
     "resources",
     "retry",
     "schedule",
@@ -123,4 +144,6 @@ __all__ = [
     "trigger",
     "trigger_on_finish",
     "user_step_decorator",
+    "values_of",
+    "yaml_parser",
 ]

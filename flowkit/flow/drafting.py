@@ -9,6 +9,7 @@ from typing import Any
 
 from flowkit.errors import FlowInvalid, FlowkitError
 from flowkit.flow.drafts import FlowDraft
+from flowkit.flow.late import NO_CONFIGS, Configs
 from flowkit.flow.marks import Applied
 from flowkit.flow.mutators import FlowMutator, MutableFlow, MutableStep, StepMutator
 from flowkit.flow.with_specs import apply_with
@@ -16,19 +17,25 @@ from flowkit.graph import Kind
 
 
 def draft_flow(
-    flow_class: type, specs: Sequence[str] = (), kinds: Mapping[str, Kind] | None = None
+    flow_class: type,
+    specs: Sequence[str] = (),
+    kinds: Mapping[str, Kind] | None = None,
+    *,
+    configs: Configs = NO_CONFIGS,
 ) -> FlowDraft:
     """Return the decorators that a flow is read with, and give its class its parameters.
 
     `specs` are `--with` options, and `kinds` how steps hand over, as far as that is known.
+    `configs` are the values of configs by name; mutators see decorators with them put in.
 
     Raises:
         UsageError: a spec cannot be used.
         FlowInvalid: a mutator raised.
     """
-    draft = FlowDraft.of(flow_class)
+    draft = FlowDraft.of(flow_class, configs)
     _mutate(draft, "pre_mutate")
     apply_with(draft, specs, kinds or {})
+    draft.evaluate()
     _mutate(draft, "mutate")
     draft.settle()
     return draft

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from flowkit.flow.flow_decorators import flow_decorators
+from flowkit.flow.late import NO_CONFIGS, Configs, LateFailed
 from flowkit.flow.marks import Applied, StepMark, step_mark
 from flowkit.flow.members import members_of
 from flowkit.flow.parameter_field import ParameterField
@@ -19,18 +20,19 @@ class FlowDraft:
     """The decorators of a flow and of its steps, and parameters that stand in no file.
 
     `steps` are marks by step, innermost decorator first; `decorators` are the flow's own,
-    outermost first. `added` are parameters by attribute, `removed` attributes of those that the
-    flow is to do without.
+    outermost first. `configs` are the values of configs by name. `added` are parameters by
+    attribute, `removed` attributes of those that the flow is to do without.
     """
 
     flow_class: type
     steps: dict[str, StepMark]
     decorators: list[Applied]
+    configs: Configs = field(default_factory=dict)
     added: dict[str, ParameterField] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, flow_class: type) -> FlowDraft:
+    def of(cls, flow_class: type, configs: Configs = NO_CONFIGS) -> FlowDraft:
         """Begin with what stands on the class."""
         _restore(flow_class)
         found = ((name, step_mark(one.value)) for name, one in members_of(flow_class).items())
@@ -38,12 +40,23 @@ class FlowDraft:
             flow_class,
             {name: mark for name, mark in found if mark is not None},
             flow_decorators(flow_class),
+            configs,
         )
 
     def apply(self, step: str, applied: Applied) -> None:
         """Put a decorator on a step, above those that are there."""
         mark = self.steps[step]
         self.steps[step] = replace(mark, applied=(*mark.applied, applied))
+
+    def evaluate(self) -> None:
+        """Compute what decorators were given of configs, as far as that can be computed.
+
+        What cannot stays as it is: it is told with the other faults when the flow is read.
+        """
+        self.decorators = [_evaluated(one, self.configs) for one in self.decorators]
+        for name, mark in self.steps.items():
+            applied = tuple(_evaluated(one, self.configs) for one in mark.applied)
+            self.steps[name] = replace(mark, applied=applied)
 
     def wrappers(self) -> Mapping[str, tuple[Applied, ...]]:
         """Return the decorators that run code around each step, outermost first."""
@@ -87,6 +100,13 @@ def _restore(flow_class: type) -> None:
             setattr(flow_class, name, value)
     if _BEFORE in vars(flow_class):
         delattr(flow_class, _BEFORE)
+
+
+def _evaluated(applied: Applied, configs: Configs) -> Applied:
+    try:
+        return applied.evaluated(configs)
+    except LateFailed:
+        return applied
 
 
 def _wrappers(mark: StepMark) -> Iterator[Applied]:

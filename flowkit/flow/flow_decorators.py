@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from flowkit.errors import FlowInvalid
 from flowkit.flow.flow_rules import FLOW_RULES, given_functions
-from flowkit.flow.marks import Applied, MarkFault
+from flowkit.flow.late import NO_CONFIGS, Configs, LateFailed
+from flowkit.flow.marks import Applied, MarkFault, late_fault
 from flowkit.flow.policies import PolicyRejected, apply_rule
 from flowkit.graph import FlowPolicies
 
@@ -115,8 +116,13 @@ def flow_decorators(flow_class: type) -> list[Applied]:
     return found
 
 
-def settled_flow(decorators: Sequence[Applied]) -> tuple[FlowPolicies, list[MarkFault]]:
-    """Return the policies that a flow's decorators ask for, and what is wrong with them."""
+def settled_flow(
+    decorators: Sequence[Applied], configs: Configs = NO_CONFIGS
+) -> tuple[FlowPolicies, list[MarkFault]]:
+    """Return the policies that a flow's decorators ask for, and what is wrong with them.
+
+    `configs` are what expressions in their options are computed of.
+    """
     policies, faults, seen = FlowPolicies(), list[MarkFault](), set[str]()
     for one in decorators:
         if one.user is not None:
@@ -127,9 +133,12 @@ def settled_flow(decorators: Sequence[Applied]) -> tuple[FlowPolicies, list[Mark
             faults.append(_fault(one.name, "decorator-twice", message, "keep one of them"))
             continue
         seen.add(one.name)
-        given = {name: value for name, value in one.options.items() if value is not None}
         try:
-            policies = apply_rule(one.name, rule, policies, args=one.args, options=given)
+            options = one.evaluated(configs).options
+            given = {name: value for name, value in options.items() if value is not None}
+            policies = apply_rule(one.name, rule, policies, args=(), options=given)
+        except LateFailed as error:
+            faults.append(late_fault(one.name, error))
         except PolicyRejected as error:
             faults.append(_fault(one.name, "decorator-arguments", error.message, error.hint or ""))
     return policies, faults

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from flowkit.errors import FlowInvalid
+from flowkit.flow.late import NO_CONFIGS, Configs, LateFailed, evaluate
 from flowkit.flow.policies import PolicyRejected
 from flowkit.flow.policy_rules import POLICY_RULES, apply_policy
 from flowkit.graph import Policies
@@ -31,6 +32,8 @@ class MarkFault:
     rule: str
     message: str
     hint: str
+    at: tuple[str, int] | None = None
+    """File and line, if they are known better than by the decorator's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,11 @@ class Applied:
     def full_name(self) -> str:
         """The name by which it can be found: with its module, if it is not flowkit's."""
         return f"{self.user.__module__}.{self.user.__qualname__}" if self.user else self.name
+
+    def evaluated(self, configs: Configs) -> Applied:
+        """Return the decorator with what it was given computed. Raises LateFailed."""
+        options = evaluate(dict(self.options), configs)
+        return replace(self, args=evaluate(self.args, configs), options=options)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,21 +71,28 @@ class StepMark:
     info: Mapping[str, Any] | None = None
     faults: tuple[MarkFault, ...] = ()
 
-    def settled(self) -> tuple[Policies, tuple[MarkFault, ...]]:
-        """Return the policies that the decorators ask for, and what is wrong with them."""
+    def settled(self, configs: Configs = NO_CONFIGS) -> tuple[Policies, tuple[MarkFault, ...]]:
+        """Return the policies that the decorators ask for, and what is wrong with them.
+
+        `configs` are what expressions in their options are computed of.
+        """
         policies, faults, seen = Policies(), list(self.faults), set[str]()
         if self.steps > 1:
             faults.append(_twice("step"))
         # As they are written: the outermost one first.
         for one in reversed(self.applied):
             if one.user is not None:
+                faults += _late_faults(one, configs)
                 continue
             if one.name in seen and not POLICY_RULES[one.name].repeats:
                 faults.append(_twice(one.name))
                 continue
             seen.add(one.name)
             try:
-                policies = apply_policy(one.name, policies, args=one.args, options=one.options)
+                given = one.evaluated(configs)
+                policies = apply_policy(one.name, policies, args=given.args, options=given.options)
+            except LateFailed as error:
+                faults.append(late_fault(one.name, error))
             except PolicyRejected as error:
                 faults.append(
                     MarkFault(
@@ -104,6 +119,26 @@ def is_plain_info(info: object) -> bool:
     except (TypeError, ValueError, RecursionError):
         return False
     return True
+
+
+def _late_faults(applied: Applied, configs: Configs) -> list[MarkFault]:
+    """Return what is wrong with what a user's own decorator was given, which is nothing or one."""
+    try:
+        applied.evaluated(configs)
+    except LateFailed as error:
+        return [late_fault(applied.name, error)]
+    return []
+
+
+def late_fault(decorator: str, error: LateFailed) -> MarkFault:
+    """Make the fault of an option that cannot be computed."""
+    return MarkFault(
+        decorator=decorator,
+        rule="config-expression",
+        message=error.message,
+        hint=error.hint or "",
+        at=(error.file, error.line),
+    )
 
 
 def step_mark(member: object) -> StepMark | None:

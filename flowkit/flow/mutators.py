@@ -143,7 +143,8 @@ class MutableStep(Mutable):
 class MutableFlow(Mutable):
     """A flow, whose parameters and decorators, and those of its steps, a mutator may change.
 
-    `mutable_flow.NAME` is a step of that name as a MutableStep, or else what the class has.
+    `mutable_flow.NAME` is a step of that name as a MutableStep, the value of a config, or else what
+    the class has.
     """
 
     def __init__(self, draft: FlowDraft) -> None:
@@ -155,6 +156,8 @@ class MutableFlow(Mutable):
     def __getattr__(self, name: str) -> Any:
         if name in self._draft.steps:
             return MutableStep(self._draft, name)
+        if name in self._draft.configs:
+            return self._draft.configs[name]
         if name in self._draft.added:
             return self._draft.added[name]
         return getattr(self._draft.flow_class, name)
@@ -164,6 +167,11 @@ class MutableFlow(Mutable):
         """Yield the steps by name, in the order in which they are defined."""
         for name in list(self._draft.steps):
             yield name, MutableStep(self._draft, name)
+
+    @property
+    def configs(self) -> Iterator[tuple[str, Any]]:
+        """Yield the configs by name, with their values."""
+        yield from self._draft.configs.items()
 
     @property
     def parameters(self) -> Iterator[tuple[str, Any]]:

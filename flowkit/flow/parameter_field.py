@@ -7,12 +7,15 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, Final
 
 from flowkit.errors import FlowInvalid, UsageError
+from flowkit.flow.config_value import ConfigValue
+from flowkit.flow.late import Configs, evaluate
 from flowkit.flow.parameter_types import (
+    FieldsRejected,
     ParameterType,
     UserCallFailed,
     call_user,
@@ -64,11 +67,18 @@ NO_DEFAULT: Final = _NoDefault()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterContext:
-    """What a callable default is told: `Parameter("day", default=lambda context: ...)`."""
+    """What a callable default is told: `Parameter("day", default=lambda context: ...)`.
+
+    `logger` prints a line, `ds_type` is the kind of the store, and `configs` has the values of
+    the flow's configs by name.
+    """
 
     flow_name: str
     user_name: str
     parameter_name: str = ""
+    logger: Callable[..., None] = lambda *_: None
+    ds_type: str = "local"
+    configs: ConfigValue = field(default_factory=ConfigValue)
 
 
 class ParameterField:
@@ -94,6 +104,7 @@ class ParameterField:
         multiple: bool = False,
     ) -> None:
         self.given_name, self.default, self.declared_type = given_name, default, type
+        self._written_default = default
         self.help, self.is_required, self.shows_default = help or "", required, show_default
         self.separator, self.is_multiple = separator, multiple
         self.attribute, self.owner = "", object
@@ -123,6 +134,11 @@ class ParameterField:
         """The name of the option, without `--`."""
         return self.given_name if isinstance(self.given_name, str) else self.attribute
 
+    def settle(self, configs: Configs) -> None:
+        """Compute the default, if it is an expression over configs. Raises LateFailed."""
+        self.default = NO_DEFAULT
+        self.default = evaluate(self._written_default, configs)
+
     @property
     def has_default(self) -> bool:
         """Whether a default, or a way to compute one, was given."""
@@ -144,7 +160,7 @@ class ParameterField:
         try:
             if self.declared_type is not None:
                 return parameter_type(self.declared_type, many=many)
-            annotation = _annotation(self.owner, self.attribute)
+            annotation = annotation_of(self.owner, self.attribute)
             if annotation is not None:
                 return parameter_type(annotation, many=many, is_annotated=True)
         except (ValueError, NameError, AttributeError, TypeError, SyntaxError) as error:
@@ -179,7 +195,8 @@ class ParameterField:
                 return kind.from_texts(text)
         except ValueError as error:
             raise UsageError(
-                f"parameter `{self.name}` takes {kind.expected}, not `{_shown(text)}`",
+                f"parameter `{self.name}` takes {kind.expected}, "
+                f"not `{_shown(text)}`{_details(error)}",
                 hint=f"for example `--{self.name} {kind.example(self.separator)}`",
             ) from error
         raise UsageError(
@@ -206,7 +223,8 @@ class ParameterField:
             return value if untyped else kind.from_value(value, self.separator)
         except ValueError as error:
             raise UsageError(
-                f"the default of parameter `{self.name}` is `{value!r}`, not {kind.expected}",
+                f"the default of parameter `{self.name}` is `{value!r}`, "
+                f"not {kind.expected}{_details(error)}",
                 hint=f"give another one: `--{self.name} {kind.example(self.separator)}`",
             ) from error
 
@@ -223,7 +241,7 @@ class ParameterField:
     def faults(self, place: Place | None) -> list[Fault]:
         """Return what is wrong with the declaration."""
         found = []
-        if not _NAME.fullmatch(self.name) or self.given_name == "":
+        if not is_name(self.name) or self.given_name == "":
             found.append(
                 Fault(
                     "parameter-name",
@@ -253,12 +271,12 @@ class ParameterField:
             return []
         try:
             kind.from_value(self.default, self.separator)
-        except ValueError:
+        except ValueError as error:
             return [
                 Fault(
                     "parameter-default",
                     f"the default of parameter `{self.name}` is `{self.default!r}`, "
-                    f"not {kind.expected}",
+                    f"not {kind.expected}{_details(error)}",
                     f"change the default, or its type `{kind.name}`",
                     place=place,
                 )
@@ -283,12 +301,17 @@ class ParameterField:
         )
 
 
+def is_name(name: str) -> bool:
+    """Say whether a parameter or a config can have this name."""
+    return _NAME.fullmatch(name) is not None
+
+
 def folded(name: str) -> str:
     """Return the form in which equal options are equal."""
     return name.replace("_", "-").lower()
 
 
-def _annotation(owner: type, attribute: str) -> object:
+def annotation_of(owner: type, attribute: str) -> object:
     """Return the annotation of a class attribute, evaluated if it is text; None without one.
 
     Only this one is evaluated: that another cannot be does not matter here.
@@ -309,3 +332,7 @@ def _annotation(owner: type, attribute: str) -> object:
 
 def _shown(text: str | Sequence[str]) -> str:
     return text if isinstance(text, str) else " ".join(text)
+
+
+def _details(error: ValueError) -> str:
+    return f": {error}" if isinstance(error, FieldsRejected) else ""

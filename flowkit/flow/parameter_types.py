@@ -99,6 +99,10 @@ class ParameterType:
         return f"{one}{separator}{one}" if self.container and separator is not None else one
 
 
+class FieldsRejected(ValueError):
+    """Values do not fit the fields of a model or a dataclass; the text names each."""
+
+
 class UserCallFailed(ValueError):
     """A function of the flow's author raised; the text says what."""
 
@@ -111,6 +115,31 @@ def call_user(function: Callable[[Any], object], argument: object) -> object:
         raise UserCallFailed(f"{type(error).__name__}: {error}") from error
 
 
+def is_structure(kind: object) -> bool:
+    """Say whether a type is a pydantic model or a dataclass."""
+    return isinstance(kind, type) and (is_model(kind) or is_dataclass(kind))
+
+
+def is_model(kind: object) -> bool:
+    """Say whether a type is a pydantic model, without importing pydantic to find out."""
+    return isinstance(kind, type) and hasattr(kind, "model_validate")
+
+
+def structured(kind: Any, value: object) -> object:
+    """Make a pydantic model or a dataclass of a dict. Raises FieldsRejected, or UserCallFailed."""
+    if isinstance(value, kind):
+        return value
+    if is_model(kind):
+        return _model(kind, value)
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        told, _, path = str(error).partition(" - at ")
+        raise FieldsRejected(f"`{path.strip('`$.')}`: {told}" if path else told) from error
+    except Exception as error:  # what the class does with its fields is not our code
+        raise UserCallFailed(f"{type(error).__name__}: {error}") from error
+
+
 def parameter_type(declared: object, *, many: bool, is_annotated: bool = False) -> ParameterType:
     """Make the type from what `type=` or an annotation says.
 
@@ -119,7 +148,7 @@ def parameter_type(declared: object, *, many: bool, is_annotated: bool = False) 
     Raises:
         ValueError: text cannot be converted to it.
     """
-    kind, is_optional = _without_none(declared)
+    kind, is_optional = without_none(declared)
     container: type | None = None
     if many:
         container, kind = _element(kind)
@@ -148,12 +177,16 @@ def default_text(value: object) -> str:
         return str(value).lower()
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, Mapping | list | tuple | set | frozenset):
+    if is_model(type(value)):
+        written: str = value.model_dump_json()  # type: ignore[attr-defined]
+        return written
+    if isinstance(value, Mapping | list | tuple | set | frozenset) or is_dataclass(value):
         return msgspec.json.encode(value, enc_hook=str).decode()
     return str(value)
 
 
-def _without_none(declared: object) -> tuple[Any, bool]:
+def without_none(declared: object) -> tuple[Any, bool]:
+    """Return a type without None, and whether None was among what it allows."""
     if get_origin(declared) not in _UNIONS:
         return declared, False
     members = tuple(one for one in get_args(declared) if one is not type(None))
@@ -212,6 +245,8 @@ def _from_value(kind: Any, value: object) -> object:
         return value
     if isinstance(value, str) and not _is_json(kind):
         return _from_text(kind, value)
+    if is_structure(kind):
+        return structured(kind, value)
     origin = get_origin(kind)
     if origin is Literal:
         matches = [one for one in get_args(kind) if one == value and type(one) is type(value)]
@@ -242,7 +277,22 @@ def _is_json(kind: Any) -> bool:
     """Say whether text of a type is JSON."""
     if kind in _ANY_JSON or get_origin(kind) is not None or is_typeddict(kind):
         return True
-    return isinstance(kind, type) and (issubclass(kind, (dict, *_CONTAINERS)) or is_dataclass(kind))
+    return is_structure(kind) or (isinstance(kind, type) and issubclass(kind, (dict, *_CONTAINERS)))
+
+
+def _model(kind: Any, value: object) -> object:
+    try:
+        return kind.model_validate(value)
+    except ValueError as error:
+        # pydantic's own has a list; a model may raise another ValueError as it is made.
+        list_errors: Any = getattr(error, "errors", lambda **_: [])
+        told = [
+            f"`{'.'.join(map(str, one['loc'])) or 'all of it'}`: {one['msg']}"
+            for one in list_errors(include_url=False)
+        ]
+        raise FieldsRejected("; ".join(told) or str(error)) from error
+    except Exception as error:  # a validator of the author's: anything can come out of it
+        raise UserCallFailed(f"{type(error).__name__}: {error}") from error
 
 
 def _json(text: str) -> object:

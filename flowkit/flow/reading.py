@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from types import FunctionType, ModuleType
@@ -14,12 +14,15 @@ import msgspec
 
 from flowkit.errors import UsageError
 from flowkit.flow.attributes import assignments
+from flowkit.flow.config_field import configs_of
+from flowkit.flow.configs import ResolvedConfig, values_of
 from flowkit.flow.drafts import FlowDraft
 from flowkit.flow.flow_decorators import settled_flow
 from flowkit.flow.handing_over import HandOver, HandOverReader
+from flowkit.flow.late import LateValue
 from flowkit.flow.marks import StepMark, step_mark, unmarked
 from flowkit.flow.members import Member, is_constant, members_of
-from flowkit.flow.parameter_field import ParameterField, folded
+from flowkit.flow.reading_values import ValuesReader, kind_of_value
 from flowkit.flow.scope import Scope
 from flowkit.flow.source import FunctionSource, Sources, module_file
 from flowkit.graph import (
@@ -30,7 +33,6 @@ from flowkit.graph import (
     FlowPolicies,
     Kind,
     Node,
-    ParameterDescription,
     Place,
     Policies,
     check,
@@ -39,17 +41,23 @@ from flowkit.graph import (
 
 
 def describe_flow(
-    flow_class: type, *, file: str | None = None, draft: FlowDraft | None = None
+    flow_class: type,
+    *,
+    file: str | None = None,
+    configs: Mapping[str, ResolvedConfig] | None = None,
+    draft: FlowDraft | None = None,
 ) -> FlowDescription:
     """Read a flow from its class, with the steps and parameters that it inherits.
 
-    `file` is what the user calls the flow's file; places in it are shown that way. `draft` has
-    the decorators, where they are others than those that stand on the class.
+    `file` is what the user calls the flow's file; places in it are shown that way. `configs` are
+    its configs by attribute, of which expressions are computed. `draft` has the decorators, where
+    they are others than those that stand on the class.
 
     Raises:
         FlowFaults: the flow breaks rules; all of those that were found.
     """
-    description, faults = _FlowReader(flow_class, file, draft or FlowDraft.of(flow_class)).read()
+    draft = draft or FlowDraft.of(flow_class)
+    description, faults = _FlowReader(flow_class, file, configs or {}, draft).read()
     if faults:
         raise FlowFaults(description.name, faults, file=description.file)
     return description
@@ -113,7 +121,13 @@ def _has_start(flow_class: type) -> bool:
 class _FlowReader:
     """Reads one flow; its faults gather on the way."""
 
-    def __init__(self, flow_class: type, file: str | None, draft: FlowDraft) -> None:
+    def __init__(
+        self,
+        flow_class: type,
+        file: str | None,
+        configs: Mapping[str, ResolvedConfig],
+        draft: FlowDraft,
+    ) -> None:
         own = module_file(flow_class)
         self._class, self._file = flow_class, file or own or "<unknown>"
         self._draft, self._wrappers = draft, draft.wrappers()
@@ -125,7 +139,9 @@ class _FlowReader:
             for name, member in self._members.items()
             if is_constant(name, member.value)
         }
+        self._configs, self._known = configs, values_of(configs.values())
         self._scope = Scope(flow_class, self._members, self._sources, steps=set(self._marks))
+        self._stored = self._constants.keys() | configs_of(flow_class).keys()
         self._faults: list[Fault] = []
         self._calls: dict[str, Place] = {}
         self._unread: set[str] = set()
@@ -135,7 +151,10 @@ class _FlowReader:
         self._check_members()
         self._check_artifacts()
         start, end = self._role("start"), self._role("end")
-        parameters = self._parameters()
+        values = ValuesReader(self._members, self._place, self._sources)
+        configs = values.configs(self._configs)
+        parameters = values.parameters(self._known)
+        self._faults += values.faults
         description = FlowDescription(
             name=self._class.__name__,
             file=self._file,
@@ -143,6 +162,7 @@ class _FlowReader:
             end=end,
             nodes=tuple(self._node(name, mark, end) for name, mark in self._marks.items()),
             parameters=parameters,
+            configs=configs,
             constants=tuple(self._constants),
             policies=self._flow_policies(),
             doc=inspect.cleandoc(self._class.__doc__ or ""),
@@ -201,44 +221,31 @@ class _FlowReader:
                 # It is taken for one, or the steps that name it would be at fault as well.
                 self._marks[name] = unmarked(member.value) or StepMark()
                 self._doubt(name)
-            if is_step and isinstance(member.hides, ParameterField):
-                self._clash(f"step `{name}` hides a parameter of a base class", name)
-            elif step_mark(member.hides) and isinstance(member.value, ParameterField):
-                self._clash(f"parameter `{name}` hides a step of a base class", name)
+            if is_step and (hidden := kind_of_value(member.hides)):
+                self._clash(f"step `{name}` hides a {hidden} of a base class", name)
+            kind = kind_of_value(member.value)
+            if step_mark(member.hides) and kind:
+                self._clash(f"{kind} `{name}` hides a step of a base class", name)
+            if isinstance(member.value, LateValue) and kind is None:
+                self._fault(
+                    "config-misplaced",
+                    f"`{name}` is `{member.value}`, an expression over configs",
+                    "give it to a decorator, or to `default=`; steps read configs by `self`",
+                    place=self._place(name),
+                )
             if name in RESERVED_NAMES and not is_step:
-                kind = "parameter" if isinstance(member.value, ParameterField) else "attribute"
+                kind = kind or "attribute"
                 self._faults.append(reserved_name(f"{kind} `{name}`", name, self._place(name)))
 
     def _clash(self, message: str, name: str) -> None:
         self._fault("name-clash", message, "give one of them another name", place=self._place(name))
 
-    def _parameters(self) -> tuple[ParameterDescription, ...]:
-        described, taken = [], dict[str, str]()
-        for attribute, member in self._members.items():
-            parameter = member.value
-            if not isinstance(parameter, ParameterField):
-                continue
-            place = self._place(attribute)
-            other = taken.setdefault(folded(parameter.name), attribute)
-            if other != attribute or parameter.attribute != attribute:
-                self._fault(
-                    "parameter-twice",
-                    f"`{other if other != attribute else parameter.attribute}` and `{attribute}` "
-                    f"are both the parameter `{parameter.name}`",
-                    "give each its own Parameter and its own name",
-                    place=place,
-                )
-            faults = parameter.faults(place)
-            self._faults += faults
-            if not any(fault.rule == "parameter-type" for fault in faults):
-                described.append(parameter.describe(attribute))
-        return tuple(described)
-
     def _flow_policies(self) -> FlowPolicies:
-        policies, faults = settled_flow(self._draft.decorators)
+        policies, faults = settled_flow(self._draft.decorators, self._known)
         place = self._sources.place_of_class(self._class)
         for one in faults:
-            self._fault(one.rule, f"{one.message} (flow)", one.hint, place=place)
+            at = self._sources.place(*one.at) if one.at else place
+            self._fault(one.rule, f"{one.message} (flow)", one.hint, place=at)
         return policies
 
     def _node(self, name: str, mark: StepMark, end: str) -> Node:
@@ -266,7 +273,7 @@ class _FlowReader:
             policies=policies,
             doc=ast.get_docstring(source) or "",
             code=code.digest,
-            constants=tuple(sorted(self._constants.keys() & set(code.reach.names))),
+            constants=tuple(sorted(self._stored & set(code.reach.names))),
             reach=code.reach,
             info=msgspec.json.encode(mark.info).decode() if mark.info is not None else "",
         )
@@ -315,15 +322,11 @@ class _FlowReader:
         self, name: str, mark: StepMark, source: FunctionSource | None, *, place: Place
     ) -> Policies:
         """Return the policies of a step, and note what is wrong with its decorators."""
-        policies, faults = mark.settled()
+        policies, faults = mark.settled(self._known)
         for fault in faults:
             line = _line_of_decorator(source, fault.decorator) or place.line
-            self._fault(
-                fault.rule,
-                f"{fault.message} (step `{name}`)",
-                fault.hint,
-                place=Place(place.file, line),
-            )
+            at = self._sources.place(*fault.at) if fault.at else Place(place.file, line)
+            self._fault(fault.rule, f"{fault.message} (step `{name}`)", fault.hint, place=at)
         names = tuple(one.full_name for one in self._wrappers.get(name, ()))
         return replace(policies, wrappers=names) if names else policies
 

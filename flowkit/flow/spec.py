@@ -168,7 +168,7 @@ class FlowSpec:
             _refuse_for_input(state, name)
             if name in state.constants:
                 raise AttributeError(
-                    f"`{name}` is read-only: it is a parameter or a constant of the flow"
+                    f"`{name}` is read-only: it is a parameter, a config or a constant of the flow"
                 )
             if name in state.steps:
                 raise AttributeError(f"`{name}` is a step, so it cannot be an artifact")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from flowkit.graph.faults import RESERVED_NAMES, RULES, Fault, FlowFaults, reserved_name
     from flowkit.graph.model import (
         Case,
+        ConfigDescription,
         FlowDescription,
         Kind,
         Node,
@@ -48,6 +49,7 @@ __all__ = [
     "Backend",
     "Case",
     "Catch",
+    "ConfigDescription",
     "ExitHooks",
     "Fault",
     "FlowDescription",
@@ -81,7 +83,9 @@ __getattr__ = loads(
         "flowkit.graph.checks": "check",
         "flowkit.graph.draw": "to_dot to_json to_text",
         "flowkit.graph.faults": "RESERVED_NAMES RULES Fault FlowFaults reserved_name",
-        "flowkit.graph.model": "Case FlowDescription Kind Node ParameterDescription Place Reach",
+        "flowkit.graph.model": (
+            "Case ConfigDescription FlowDescription Kind Node ParameterDescription Place Reach"
+        ),
         "flowkit.graph.policies": (
             "Backend Catch ExitHooks FlowPolicies Policies Project Resources Retry Schedule "
             "Timeout Trigger TriggerEvent TriggerFlow"

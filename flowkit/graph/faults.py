@@ -54,6 +54,11 @@ RULES: dict[str, str] = {
     "parameter-twice": "no two parameters share a name or an object",
     "parameter-type": "a parameter's type is one that text converts to",
     "parameter-default": "a parameter's default has the parameter's type",
+    "config-name": "a config's name is letters, digits, `-` and `_`, after a letter",
+    "config-twice": "no two configs share a name or an object",
+    "config-type": "a config's type is a pydantic model or a dataclass, its parser a function",
+    "config-expression": "expressions over configs can be computed from the values they have",
+    "config-misplaced": "expressions over configs are given to decorators and to defaults",
 }
 """Every rule that a flow is judged by, and what it asks."""
 

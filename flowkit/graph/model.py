@@ -59,8 +59,8 @@ class Node:
 
     `targets` are the steps named in `self.next`, in order, each once. `is_join`: the method takes
     `inputs`. `code` is a digest of the step's own syntax tree, equal for equal code whatever its
-    comments and layout; `constants` are the flow's constants that it names. `info` is its
-    `node_info`, as JSON.
+    comments and layout; `constants` are the flow's constants and configs that it names. `info` is
+    its `node_info`, as JSON.
     """
 
     name: str
@@ -100,6 +100,21 @@ class ParameterDescription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigDescription:
+    """A config and its value, which was known before the flow was read.
+
+    `name` is what a command line calls it, `attribute` the artifact. `value` is JSON text; None
+    means that there is none.
+    """
+
+    name: str
+    attribute: str
+    value: str | None = None
+    help: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FlowDescription:
     """A flow as data: what a driver knows of code that it never imports."""
 
@@ -109,6 +124,7 @@ class FlowDescription:
     end: str
     nodes: tuple[Node, ...]
     parameters: tuple[ParameterDescription, ...] = ()
+    configs: tuple[ConfigDescription, ...] = ()
     constants: tuple[str, ...] = ()
     policies: FlowPolicies = NO_FLOW_POLICIES
     doc: str = ""
@@ -118,3 +134,8 @@ class FlowDescription:
     """The version of Python that imported the flow."""
     versions: tuple[tuple[str, str], ...] = ()
     """The packages that its steps use, with their versions."""
+
+    @property
+    def config_values(self) -> dict[str, str | None]:
+        """The values of configs as JSON, by name: what reads the flow again as it was read."""
+        return {one.name: one.value for one in self.configs}

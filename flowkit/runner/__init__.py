@@ -21,7 +21,7 @@ from flowkit.runner.progress import (
     TaskStarted,
     is_cancelled,
 )
-from flowkit.runner.session import FlowSession, RunOptions, open_session
+from flowkit.runner.session import FlowSession, Resumes, RunOptions, open_session
 from flowkit.runner.source import FlowSource
 from flowkit.runner.stopping import StopSwitch
 from flowkit.runner.telling import ended_line, lines_of, told
@@ -34,6 +34,7 @@ __all__ = [
     "Listener",
     "Noticed",
     "Printed",
+    "Resumes",
     "RunBegan",
     "RunEnded",
     "RunFact",

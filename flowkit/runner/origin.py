@@ -68,16 +68,13 @@ def clones_of(
 def _changed_constants(
     workspace: Workspace, origin: RunRecord, new: FlowDescription, parameters: Digest
 ) -> list[str]:
-    """Return the constants that are not as they were, be they new."""
+    """Return the constants and configs that are not as they were, be they new."""
     if parameters == origin.parameters:
         return []
     before = workspace.store.manifest(origin.parameters).artifacts
     now = workspace.store.manifest(parameters).artifacts
-    return [
-        name
-        for name in new.constants
-        if name not in before or before[name].digest != now[name].digest
-    ]
+    fixed = [*new.constants, *(one.attribute for one in new.configs)]
+    return [name for name in fixed if name not in before or before[name].digest != now[name].digest]
 
 
 def _reconciled(workspace: Workspace, run: RunId) -> RunRow:

@@ -8,7 +8,7 @@ import platform
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from flowkit.runner.progress import Listener, Noticed
 from flowkit.runner.projects import branch_of, runs_that_trigger
 from flowkit.runner.source import FlowSource
 from flowkit.runner.stopping import StopSwitch
-from flowkit.values import Digest, ProjectBranch, RunId, StoreAddress, TaskKey
+from flowkit.values import Digest, LoadOptions, ProjectBranch, RunId, StoreAddress, TaskKey
 
 if TYPE_CHECKING:
     from flowkit.settings import Settings
@@ -66,6 +66,13 @@ class RunOptions:
         return (*self.with_specs, "memo") if self.reuse else self.with_specs
 
 
+@dataclass(frozen=True, slots=True)
+class Resumes:
+    """That a session is opened to resume a run: the one named, or the user's latest one."""
+
+    run_id: str | None = None
+
+
 @contextmanager
 def open_session(
     source: FlowSource,
@@ -74,6 +81,8 @@ def open_session(
     workspace: Workspace | None = None,
     surroundings: Surroundings | None = None,
     stop: StopSwitch | None = None,
+    load: LoadOptions | None = None,
+    resumes: Resumes | None = None,
 ) -> Iterator[FlowSession]:
     """Read a flow, and keep what can run it until the block ends.
 
@@ -83,27 +92,48 @@ def open_session(
         workspace: the store and the index that the settings name, if they are open already.
         surroundings: what the flow's own processes find around them; that of this one by default.
         stop: asks the session's run to stop, from another thread.
+        load: what the flow's configs are given.
+        resumes: the session is for resuming this run: configs have the values they had there.
 
     Raises:
         FlowInvalid: the flow has faults, or its file cannot be imported.
-        UsageError: the file has several flows and none is named.
+        UsageError: the file has several flows and none is named, or a config cannot be read.
         Abandoned: `stop` was asked for while the flow was being read.
     """
     stop = stop or StopSwitch()
-    environ = _environ(settings)
+    address = _address(settings)
+    options = replace(load or LoadOptions(), user=settings.user, ds_type=address.kind)
     with ExitStack() as opened:
+
+        def open_here() -> Workspace:
+            nonlocal workspace
+            if workspace is None:
+                workspace = open_workspace(settings)
+                opened.callback(workspace.close)
+            return workspace
+
+        def choose(flow: str) -> LoadOptions:
+            is_new = workspace is None and not Path(settings.metadata).is_file()
+            if resumes is None or is_new:  # a flow that is refused leaves nothing behind
+                return options
+            try:
+                origin = find_origin(open_here(), flow, resumes.run_id, user=settings.user)
+            except UsageError:
+                # The flow's own faults are told first; `resume` finds no run again.
+                return options
+            return replace(options, kept=origin.description.config_values)
+
         host = open_host(
             settings.executor,
             source.file,
             source.name,
-            environ=environ,
+            environ=_environ(settings),
             surroundings=surroundings,
             is_abandoned=lambda: stop.is_unanswered,
+            choose=choose,
         )
         opened.callback(host.close)
-        if workspace is None:
-            workspace = open_workspace(settings)
-            opened.callback(workspace.close)
+        workspace = open_here()
         if settings.executor == "inline":
             opened.enter_context(use_workspace(workspace))
         yield FlowSession(host, settings, workspace, stop)
@@ -131,7 +161,9 @@ class FlowSession:
             FlowkitError: the store or the executor failed; the run can be resumed.
         """
         self._prepare(options, listener)
-        parameters = self._host.bind(self._address, options.parameters, user=self._settings.user)
+        parameters = self._host.bind(
+            _address(self._settings), options.parameters, user=self._settings.user
+        )
         record = self._record(options, parameters)
         return self._drive(options, listener, record, {}, asks=self._memo())
 
@@ -159,10 +191,13 @@ class FlowSession:
             UsageError: the run is still running, there is no such step, or a parameter does not
                 fit.
         """
-        self._prepare(options, listener)
-        user = self._settings.user
+        user, address = self._settings.user, _address(self._settings)
         earlier = find_origin(self.workspace, self.description.name, origin, user=user)
-        parameters = self._host.rebind(self._address, earlier.parameters, options.parameters)
+        kept = earlier.description.config_values
+        if any(kept.get(one.name, one.value) != one.value for one in self.description.configs):
+            self._host.reread(LoadOptions(user=user, ds_type=address.kind, kept=kept))
+        self._prepare(options, listener)
+        parameters = self._host.rebind(address, earlier.parameters, options.parameters)
         if options.parameters:
             anew = self._behind(step)
             record = self._record(options, parameters, origin=earlier)
@@ -196,11 +231,6 @@ class FlowSession:
             return frozenset()
         check_step(step, graph)
         return graph.descendants(step) | {step}
-
-    @property
-    def _address(self) -> StoreAddress:
-        settings = self._settings
-        return StoreAddress(url=str(settings.store), sync=settings.sync, verify=settings.verify)
 
     def _prepare(self, options: RunOptions, listener: Listener) -> None:
         check_tags(options.tags)
@@ -314,7 +344,7 @@ class FlowSession:
             scheduler=Scheduler(graph, limits, asks),
             executor=executor,
             store=workspace.store,
-            address=self._address,
+            address=_address(self._settings),
             metadata=workspace.metadata,
             logs=logs,
             listener=listener,
@@ -349,6 +379,10 @@ class FlowSession:
             listener(
                 Noticed(f"exit hook `{name}` raised {failure.type_name}: {failure.message}{at}")
             )
+
+
+def _address(settings: Settings) -> StoreAddress:
+    return StoreAddress(url=str(settings.store), sync=settings.sync, verify=settings.verify)
 
 
 def _environ(settings: Settings) -> dict[str, str]:

@@ -1,11 +1,12 @@
 """Running one attempt and committing one result, in whatever process.
 
 `attempt`: `run_attempt`, the one entry for every way of running. `loading`: the user's module.
-`binding`: parameters to artifacts. `exit_hooks`: what is called when a run has ended. `zygote`:
-the process that imports once and forks. `messages`: what it and its driver say. `output`: what a
-step prints. `sighting`: what a task depends on. `packages`: versions of what it uses. `wrapping`:
-the decorators of the user's own around a step. `guards`, `randomness`, `failure`: what surrounds a
-step. `libc`: a few calls to C. `__main__`: the processes' entry.
+`files`: what configs and parameters name. `binding`: parameters to artifacts. `exit_hooks`: what is
+called when a run has ended. `zygote`: the process that imports once and forks. `messages`: what it
+and its driver say. `output`: what a step prints. `sighting`: what a task depends on. `packages`:
+versions of what it uses. `wrapping`: the decorators of the user's own around a step. `guards`,
+`randomness`, `failure`: what surrounds a step. `libc`: a few calls to C. `__main__`: the processes'
+entry.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ if TYPE_CHECKING:
     from flowkit.worker.binding import bind, rebind
     from flowkit.worker.exit_hooks import call_exit_hooks
     from flowkit.worker.failure import failure_of
-    from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow, module_name
+    from flowkit.worker.loading import (
+        FlowNotImportable,
+        LoadedFlow,
+        import_flow,
+        load_flow,
+        module_name,
+        read_flow,
+    )
     from flowkit.worker.messages import (
         Bind,
         Bound,
@@ -31,7 +39,9 @@ if TYPE_CHECKING:
         Exited,
         ExitHooksCalled,
         Failed,
+        Imported,
         Message,
+        Read,
         Refused,
         Started,
         Submit,
@@ -53,10 +63,12 @@ __all__ = [
     "Exited",
     "Failed",
     "FlowNotImportable",
+    "Imported",
     "Line",
     "LineReader",
     "LoadedFlow",
     "Message",
+    "Read",
     "Refused",
     "Started",
     "Stream",
@@ -65,8 +77,10 @@ __all__ = [
     "bind",
     "call_exit_hooks",
     "failure_of",
+    "import_flow",
     "load_flow",
     "module_name",
+    "read_flow",
     "rebind",
     "run_attempt",
     "send",
@@ -79,10 +93,12 @@ __getattr__ = loads(
         "flowkit.worker.binding": "bind rebind",
         "flowkit.worker.exit_hooks": "call_exit_hooks",
         "flowkit.worker.failure": "failure_of",
-        "flowkit.worker.loading": "FlowNotImportable LoadedFlow load_flow module_name",
+        "flowkit.worker.loading": (
+            "FlowNotImportable LoadedFlow import_flow load_flow module_name read_flow"
+        ),
         "flowkit.worker.messages": (
             "Bind Bound CallExitHooks Cancel Channel Decorate Described ExitHooksCalled Exited "
-            "Failed Message Refused Started Submit send"
+            "Failed Imported Message Read Refused Started Submit send"
         ),
         "flowkit.worker.output": "Line LineReader Stream",
         "flowkit.worker.sighting": "TaskSights",

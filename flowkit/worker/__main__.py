@@ -2,6 +2,7 @@
 
 `zygote DESCRIPTOR FILE [NAME]` serves the driver at the other end of a socket.
 `attempt FILE SPEC STDOUT STDERR` runs the one attempt that the spec's descriptor holds.
+`fetch URL` writes an object of S3 to stdout.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         sys.argv = [file]
         return serve(channel, file, name[0] if name else None)
+
+    if role == "fetch":
+        from flowkit.worker.files import fetch
+
+        return fetch(rest[0])
 
     from flowkit.worker.output import capture
     from flowkit.worker.zygote import run_cold

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from flowkit.errors import UsageError
-from flowkit.flow import ParameterContext, bind_parameters, constants_of, convert_parameters
+from flowkit.flow import (
+    ConfigValue,
+    ParameterContext,
+    bind_parameters,
+    constants_of,
+    convert_parameters,
+)
 from flowkit.store import Store
 from flowkit.values import ArtifactEntry, Digest
+from flowkit.worker.files import print_line
 from flowkit.worker.loading import LoadedFlow
 
 
 def bind(
-    loaded: LoadedFlow, store: Store, given: Mapping[str, str | list[str]], *, user: str
+    loaded: LoadedFlow,
+    store: Store,
+    given: Mapping[str, str | list[str]],
+    *,
+    user: str,
+    ds_type: str = "local",
 ) -> Digest:
-    """Convert a run's parameters, and keep them with the flow's constants in a manifest.
+    """Convert a run's parameters, and keep them with the flow's constants and configs.
 
     Raises:
         UsageError: a value does not fit, is missing, or names no parameter.
@@ -23,12 +35,18 @@ def bind(
     values = bind_parameters(
         loaded.flow_class,
         given,
-        context=ParameterContext(flow_name=loaded.description.name, user_name=user),
+        context=ParameterContext(
+            flow_name=loaded.description.name,
+            user_name=user,
+            logger=print_line,
+            ds_type=ds_type,
+            configs=ConfigValue({one.name: one.value for one in loaded.configs.values()}),
+        ),
         environment=os.environ,
-        read_file=_reader(loaded.description.file),
+        read_file=file_reader(loaded.description.file),
     )
     writer = store.write_manifest()
-    for name, value in {**constants_of(loaded.flow_class), **values}.items():
+    for name, value in {**_fixed(loaded), **values}.items():
         writer.add(name, value)
     return writer.commit()
 
@@ -36,7 +54,7 @@ def bind(
 def rebind(
     loaded: LoadedFlow, store: Store, parameters: Digest, given: Mapping[str, str | list[str]]
 ) -> Digest:
-    """Keep an earlier run's parameters but those given, with the constants of the flow as it is.
+    """Keep an earlier run's parameters but those given, with constants and configs as read.
 
     A constant that still equals the earlier run's keeps its identity.
 
@@ -44,11 +62,11 @@ def rebind(
         UsageError: a value does not fit, or names no parameter; or a parameter is new.
     """
     changed = convert_parameters(
-        loaded.flow_class, given, read_file=_reader(loaded.description.file)
+        loaded.flow_class, given, read_file=file_reader(loaded.description.file)
     )
     writer = store.write_manifest()
     earlier = store.manifest(parameters).artifacts
-    for name, value in constants_of(loaded.flow_class).items():
+    for name, value in _fixed(loaded).items():
         entry, before = writer.add(name, value), earlier.get(name)
         if before is not None and before.digest != entry.digest and _equals(store, before, value):
             writer.inherit(name, before)
@@ -65,6 +83,12 @@ def rebind(
     return writer.commit()
 
 
+def _fixed(loaded: LoadedFlow) -> dict[str, object]:
+    """Return the values that no run is given: constants and configs by attribute."""
+    configs = {one.attribute: one.value for one in loaded.configs.values()}
+    return {**constants_of(loaded.flow_class), **configs}
+
+
 def _equals(store: Store, entry: ArtifactEntry, value: object) -> bool:
     """Say whether a value is what an entry holds, though not byte for byte.
 
@@ -74,15 +98,3 @@ def _equals(store: Store, entry: ArtifactEntry, value: object) -> bool:
         return bool(store.load(entry) == value)
     except Exception:  # loading and comparing run code of the user's
         return False
-
-
-def _reader(flow_file: str) -> Callable[[str], bytes]:
-    """Read included files: relative paths are the caller's, or else the flow file's."""
-
-    def read(path: str) -> bytes:
-        path = os.path.expanduser(path)
-        beside = os.path.join(os.path.dirname(flow_file), path)
-        with open(path if os.path.exists(path) else beside, "rb") as file:
-            return file.read()
-
-    return read

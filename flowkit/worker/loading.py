@@ -15,16 +15,23 @@ from flowkit.errors import FlowInvalid, FlowkitError, NotFound
 from flowkit.flow import (
     Applied,
     FlowSpec,
+    ParameterContext,
+    ResolvedConfig,
     choose_flow,
     describe_flow,
     draft_flow,
     find_flows,
     importing,
+    resolve_configs,
+    values_of,
 )
 from flowkit.graph import FlowDescription, Kind, Node
-from flowkit.values import Failure
+from flowkit.values import Failure, LoadOptions
 from flowkit.worker.failure import failure_of
+from flowkit.worker.files import file_reader, print_line
 from flowkit.worker.packages import versions_of
+
+DEFAULT_OPTIONS = LoadOptions()
 
 
 class FlowNotImportable(FlowInvalid):
@@ -47,6 +54,8 @@ class LoadedFlow:
     flow_class: type[FlowSpec]
     description: FlowDescription
     nodes: Mapping[str, Node]
+    configs: Mapping[str, ResolvedConfig]
+    """The configs and their values, by attribute."""
     wrappers: Mapping[str, tuple[Applied, ...]]
     """Decorators of the user's own that run code around a step, by step, outermost first."""
 
@@ -55,12 +64,13 @@ class LoadedFlow:
         cls,
         flow_class: type[FlowSpec],
         file: str,
+        configs: Mapping[str, ResolvedConfig],
         specs: Sequence[str] = (),
         kinds: Mapping[str, Kind] | None = None,
     ) -> LoadedFlow:
         """Read a flow's class. Raises what `draft_flow` and `describe_flow` do."""
-        draft = draft_flow(flow_class, specs, kinds)
-        description = describe_flow(flow_class, file=file, draft=draft)
+        draft = draft_flow(flow_class, specs, kinds, configs=values_of(configs.values()))
+        description = describe_flow(flow_class, file=file, configs=configs, draft=draft)
         packages = {name for node in description.nodes for name in node.reach.packages}
         description = replace(
             description,
@@ -69,7 +79,7 @@ class LoadedFlow:
             versions=tuple(versions_of(packages).items()),
         )
         nodes = {node.name: node for node in description.nodes}
-        return cls(flow_class, description, nodes, draft.wrappers())
+        return cls(flow_class, description, nodes, configs, draft.wrappers())
 
     def with_specs(self, specs: Sequence[str]) -> LoadedFlow:
         """Return the same flow with what `--with` options put on its steps.
@@ -81,13 +91,24 @@ class LoadedFlow:
         if not specs:
             return self
         kinds = {name: node.kind for name, node in self.nodes.items()}
-        return LoadedFlow.read(self.flow_class, self.description.file, specs, kinds)
+        return LoadedFlow.read(self.flow_class, self.description.file, self.configs, specs, kinds)
 
 
-def load_flow(file: str, name: str | None, specs: Sequence[str] = ()) -> LoadedFlow:
+def load_flow(file: str, name: str | None, options: LoadOptions = DEFAULT_OPTIONS) -> LoadedFlow:
     """Import a flow file and read the flow named `name`, or the only one in it.
 
-    `specs` are `--with` options.
+    Raises:
+        NotFound: no such file.
+        FlowNotImportable: importing it raised.
+        FlowInvalid: the flow has faults.
+        UsageError: it has several flows, none, or not the one named; or a config cannot be read,
+            or a `--with` option.
+    """
+    return read_flow(import_flow(file, name), file, options)
+
+
+def import_flow(file: str, name: str | None) -> type[FlowSpec]:
+    """Import a flow file and return the flow named `name`, or the only one in it.
 
     The module is named after its file, whichever process imports it, so that a pickled object of
     a class in it loads in every task.
@@ -95,12 +116,32 @@ def load_flow(file: str, name: str | None, specs: Sequence[str] = ()) -> LoadedF
     Raises:
         NotFound: no such file.
         FlowNotImportable: importing it raised.
-        FlowInvalid: the flow has faults.
-        UsageError: it has several flows, none, or not the one named; or a spec cannot be used.
+        UsageError: it has several flows, none, or not the one named.
     """
-    module = _import(file)
-    flow_class = choose_flow(find_flows(module), name, file=file)
-    return LoadedFlow.read(flow_class, file).with_specs(specs)
+    return choose_flow(find_flows(_import(file)), name, file=file)
+
+
+def read_flow(flow_class: type[FlowSpec], file: str, options: LoadOptions) -> LoadedFlow:
+    """Read a flow that was imported: first its configs, then all that may depend on them.
+
+    Raises:
+        FlowInvalid: the flow has faults.
+        UsageError: a config cannot be read, is missing or unknown.
+    """
+    context = ParameterContext(
+        flow_name=flow_class.__name__,
+        user_name=options.user,
+        ds_type=options.ds_type,
+        logger=print_line,
+    )
+    configs = resolve_configs(
+        flow_class,
+        options,
+        context=context,
+        environment=os.environ,
+        read_file=file_reader(file),
+    )
+    return LoadedFlow.read(flow_class, file, configs).with_specs(options.specs)
 
 
 def module_name(file: str) -> str:

@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 from flowkit import wire
 from flowkit.errors import ExecutorError
 from flowkit.graph import Fault, FlowDescription
-from flowkit.values import Attempt, Digest, Failure, RunId, StoreAddress, TaskSpec
+from flowkit.values import (
+    Attempt,
+    Digest,
+    Failure,
+    LoadOptions,
+    RunId,
+    StoreAddress,
+    TaskSpec,
+)
 
 HEADER = struct.Struct(">cQ")
 LARGEST_BODY = 1 << 32
@@ -28,8 +36,22 @@ Failed = tuple[tuple[str, Failure], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Imported:
+    """The flow's file was imported, and has this flow: the driver says how to read it."""
+
+    flow: str
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read the flow that was imported, so."""
+
+    options: LoadOptions
+
+
+@dataclass(frozen=True, slots=True)
 class Described:
-    """The flow was imported and read."""
+    """The flow was read."""
 
     description: FlowDescription
 
@@ -96,10 +118,10 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class ColdStart:
-    """All that a fresh interpreter is told: what to run, and which `--with` options there are."""
+    """All that a fresh interpreter is told: what to run, and how to read the flow."""
 
     spec: TaskSpec
-    specs: tuple[str, ...] = ()
+    options: LoadOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +149,9 @@ class Exited:
 
 
 Message = (
-    Described
+    Imported
+    | Read
+    | Described
     | Refused
     | Bind
     | Bound
@@ -140,6 +164,8 @@ Message = (
     | ExitHooksCalled
 )
 KINDS: Mapping[bytes, type[Message]] = {
+    b"i": Imported,
+    b"R": Read,
     b"d": Described,
     b"r": Refused,
     b"b": Bind,

@@ -26,13 +26,19 @@ from flowkit.errors import ExecutorError, FlowkitBug, FlowkitError
 from flowkit.graph import FlowFaults
 from flowkit.native import die_with_parent
 from flowkit.store import Store
-from flowkit.values import Attempt, StoreAddress, TaskSpec
+from flowkit.values import Attempt, LoadOptions, StoreAddress, TaskSpec
 from flowkit.worker.attempt import run_attempt
 from flowkit.worker.binding import bind, rebind
 from flowkit.worker.exit_hooks import call_exit_hooks_in_child
 from flowkit.worker.failure import failure_of
 from flowkit.worker.libc import flush_streams, outlive_parent
-from flowkit.worker.loading import FlowNotImportable, LoadedFlow, load_flow
+from flowkit.worker.loading import (
+    FlowNotImportable,
+    LoadedFlow,
+    import_flow,
+    load_flow,
+    read_flow,
+)
 from flowkit.worker.messages import (
     Bind,
     Bound,
@@ -44,7 +50,9 @@ from flowkit.worker.messages import (
     Described,
     Exited,
     ExitHooksCalled,
+    Imported,
     Message,
+    Read,
     Refused,
     Started,
     Submit,
@@ -60,7 +68,12 @@ def serve(channel: socket.socket, file: str, name: str | None) -> int:
     """Read the flow, then start attempts until the driver hangs up. Returns an exit code."""
     randomness = ImportedRandomness()
     try:
-        loaded = load_flow(file, name)
+        flow_class = import_flow(file, name)
+        send(channel, Imported(flow_class.__name__))
+        options = _told_options(channel)
+        if options is None:  # the driver is gone
+            return 0
+        loaded = read_flow(flow_class, file, options)
     except FlowkitError as error:
         send(channel, refusal(error))
         return error.exit_code
@@ -77,6 +90,20 @@ def serve(channel: socket.socket, file: str, name: str | None) -> int:
     gc.freeze()
     Zygote(channel, loaded, randomness).run()
     return 0
+
+
+def _told_options(channel: socket.socket) -> LoadOptions | None:
+    """Wait to be told how to read the flow; None if the driver hangs up."""
+    answers = Channel(channel)
+    messages = answers.receive()
+    while not messages and not answers.closed:
+        messages = answers.receive()
+    if not messages:
+        return None
+    (message,) = messages
+    if not isinstance(message, Read):
+        raise FlowkitBug(f"a driver began with {type(message).__name__}")
+    return message.options
 
 
 def refusal(error: FlowkitError) -> Refused:
@@ -165,11 +192,23 @@ class Zygote:
             if request.earlier is not None:
                 parameters = rebind(self._loaded, store, request.earlier, request.given)
             else:
-                parameters = bind(self._loaded, store, request.given, user=request.user)
+                parameters = bind(
+                    self._loaded,
+                    store,
+                    request.given,
+                    user=request.user,
+                    ds_type=request.store.kind,
+                )
         except FlowkitError as error:
             send(self._channel.socket, refusal(error))
         else:
             send(self._channel.socket, Bound(parameters))
+
+    @property
+    def _cold_options(self) -> LoadOptions:
+        """How a fresh interpreter is to read the flow: as it was read here."""
+        # Configs as they were read once: files, and what parsers return, may differ by now.
+        return LoadOptions(kept=self._loaded.description.config_values, specs=self._specs)
 
     def _decorate(self, specs: tuple[str, ...]) -> None:
         try:
@@ -216,7 +255,7 @@ class Zygote:
             self._wake_writer.close()
             self._selector.close()
             if cold:
-                _exec_cold(self._loaded, ColdStart(spec, self._specs), stdout, stderr)
+                _exec_cold(self._loaded, ColdStart(spec, self._cold_options), stdout, stderr)
             capture(stdout, stderr)
             os.close(stdout)
             os.close(stderr)
@@ -280,7 +319,7 @@ def run_cold(file: str, spec_descriptor: int) -> int:
         spec_file.seek(0)
         submit = wire.decode(ColdStart, spec_file.read(), name="task spec")
     try:
-        loaded = load_flow(file, submit.spec.run.flow, submit.specs)
+        loaded = load_flow(file, submit.spec.run.flow, submit.options)
         store = open_store(submit.spec.store)
     except FlowkitError as error:
         print(f"flowkit: {error.message}", file=sys.stderr)

@@ -22,6 +22,7 @@ from flowkit.runner import (
     FlowSource,
     Noticed,
     Printed,
+    Resumes,
     RunFact,
     RunOptions,
     TasksCloned,
@@ -149,12 +150,15 @@ class Lab:
         if text is not None:
             self.write(text)
         chosen = options or RunOptions(parameters=parameters)
-        return self._driven(lambda session, listener: session.run(chosen, listener), flow)
+        return self.driven(lambda session, listener: session.run(chosen, listener), flow, load=load)
 
     def resume(self, *, options: RunOptions | None = None, **given: Any) -> Ran:
         """Resume the flow's latest run, or the one given as `origin`."""
         chosen = options or RunOptions()
-        return self._driven(lambda session, listener: session.resume(chosen, listener, **given))
+        return self.driven(
+            lambda session, listener: session.resume(chosen, listener, **given),
+            resumes=Resumes(given.get("origin")),
+        )
 
     def cli(self, *words: str, wait: bool = True, **given: Any) -> Any:
         """Run `flowkit WORDS` in a process: the ended one, or with `wait=False` a running one."""
@@ -188,10 +192,11 @@ class Lab:
         assert row is not None
         return Run.of(row, self.workspace)
 
-    def _driven(self, drive: Callable[..., RunEnd], flow: str | None = None) -> Ran:
+    def driven(self, drive: Callable[..., RunEnd], flow: str | None = None, **opening: Any) -> Ran:
+        """Open a session, and have it do something."""
         facts: list[RunFact] = []
         source = FlowSource(str(self.file), flow)
-        with open_session(source, self.settings, workspace=self.workspace) as session:
+        with open_session(source, self.settings, workspace=self.workspace, **opening) as session:
             end = drive(session, facts.append)
         return Ran(end, facts, Run(str(end.run), workspace=self.workspace))
 

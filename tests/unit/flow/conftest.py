@@ -17,7 +17,7 @@ from __future__ import annotations
 import datetime, enum, functools
 from typing import Any, Literal, Optional
 from flowkit import (
-    FlowSpec, IncludeFile, JSONType, Parameter,
+    Config, FlowSpec, IncludeFile, JSONType, Parameter, config_expr,
     catch, concurrency, environment, resources, retry, step, timeout,
 )
 """
