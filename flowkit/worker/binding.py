@@ -15,7 +15,7 @@ from flowkit.flow import (
 )
 from flowkit.store import Store
 from flowkit.values import ArtifactEntry, Digest
-from flowkit.worker.files import print_line
+from flowkit.worker.files import file_reader, print_line
 from flowkit.worker.loading import LoadedFlow
 
 

@@ -150,7 +150,7 @@ class Lab:
         if text is not None:
             self.write(text)
         chosen = options or RunOptions(parameters=parameters)
-        return self.driven(lambda session, listener: session.run(chosen, listener), flow, load=load)
+        return self.driven(lambda session, listener: session.run(chosen, listener), flow)
 
     def resume(self, *, options: RunOptions | None = None, **given: Any) -> Ran:
         """Resume the flow's latest run, or the one given as `origin`."""
