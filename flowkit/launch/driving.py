@@ -23,6 +23,7 @@ from flowkit.runner import (
     FlowSource,
     Idled,
     Printed,
+    Resumes,
     RunBegan,
     RunFact,
     RunOptions,
@@ -31,7 +32,7 @@ from flowkit.runner import (
     told,
 )
 from flowkit.settings import Settings
-from flowkit.values import RunId
+from flowkit.values import LoadOptions, RunId
 
 Stream = Literal["stdout", "stderr"]
 OnLine = Callable[[Stream, str], None]
@@ -51,6 +52,7 @@ class Order:
     place: Place
     parameters: Mapping[str, object] = field(default_factory=dict)
     options: RunOptions = field(default_factory=RunOptions)
+    load: LoadOptions = field(default_factory=LoadOptions)
     resumes: Resumption | None = None
 
 
@@ -143,6 +145,8 @@ class Driving:
             workspace=self.workspace,
             surroundings=None if is_inline else order.place.surroundings(talk.descriptor),
             stop=self._stop,
+            load=order.load,
+            resumes=Resumes(order.resumes.origin) if order.resumes is not None else None,
         ) as session:
             self.end = self._run(session, talk)
 

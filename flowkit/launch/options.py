@@ -3,38 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from flowkit.errors import UsageError
 from flowkit.executor import Surroundings
 from flowkit.runner import RunOptions
 from flowkit.settings import Settings, read_settings
+from flowkit.values import LoadOptions
 
 _WITHOUT_EFFECT = ("package_suffixes", "pylint")
 _ONLY_LOCAL = ("datastore", "environment", "metadata")
 _WITH = ("decospecs", "with_")
-_OF_RUNS = ("branch", "production", "trigger")
+_OF_RUNS = ("branch", "config", "config_value", "production", "trigger")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopOptions:
-    """Options of all runs of a `Runner`: settings by name, and what `RunOptions` says of a run."""
+    """Options of all runs of a `Runner`: settings by name, what `RunOptions` says, and configs."""
 
     overrides: Mapping[str, object] = field(default_factory=dict)
     run: RunOptions = field(default_factory=RunOptions)
+    load: LoadOptions = field(default_factory=LoadOptions)
 
     @classmethod
     def of(cls, given: Mapping[str, object]) -> TopOptions:
         """Read options by name. Raises UsageError for one that there is not."""
         overrides: dict[str, object] = {}
-        run = RunOptions()
+        run, load = RunOptions(), LoadOptions()
         for name, value in given.items():
             if name in _WITH:
                 run = replace(run, with_specs=(*run.with_specs, *words_of(name, value)))
+            elif name == "config":
+                files = {key: str(file) for key, file in _pairs(name, value)}
+                load = replace(load, config_files=files)
+            elif name == "config_value":
+                values = {key: _config_text(key, one) for key, one in _pairs(name, value)}
+                load = replace(load, config_values=values)
             elif name == "branch":
                 run = replace(run, branch=next(iter(words_of(name, value)), None))
             elif name == "production":
@@ -49,7 +59,7 @@ class TopOptions:
                 overrides[name] = value
             elif name not in _WITHOUT_EFFECT:
                 raise _unknown(name)
-        return cls(overrides=overrides, run=run)
+        return cls(overrides=overrides, run=run, load=load)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +123,32 @@ def words_of(name: str, value: object) -> tuple[str, ...]:
     raise UsageError(
         f"`{name}` takes a list of text, not `{value!r}`", hint=f"write `{name}=['text']`"
     )
+
+
+def _pairs(option: str, value: object) -> list[tuple[str, object]]:
+    """Read an option that gives something by name: a dict, or a list of pairs."""
+    if isinstance(value, Mapping):
+        value = list(value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        pairs = [one for one in value if isinstance(one, tuple | list) and len(one) == 2]
+        if len(pairs) == len(value) and all(isinstance(name, str) for name, _ in pairs):
+            return [(name, one) for name, one in pairs]
+    raise UsageError(
+        f"`{option}` gives configs by name, and is `{value!r}`",
+        hint=f"write `{option}={{'name': ...}}`",
+    )
+
+
+def _config_text(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    try:
+        return msgspec.json.encode(value).decode()
+    except TypeError as error:
+        raise UsageError(
+            f"config `{name}` is given what is no plain data: {error}",
+            hint="give text, numbers, lists and dicts",
+        ) from error
 
 
 def _unknown(name: str) -> UsageError:

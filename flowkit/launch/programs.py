@@ -172,6 +172,7 @@ class Runner:
             place=self._place,
             parameters=left,
             options=options,
+            load=self._top.load,
             resumes=resumes,
         )
 

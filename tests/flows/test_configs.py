@@ -394,3 +394,33 @@ def test_the_session_can_be_opened_for_the_run_that_it_resumes(lab: Lab) -> None
     source = FlowSource(str(lab.file))
     with open_session(source, lab.settings, workspace=lab.workspace, resumes=Resumes()) as session:
         assert session.description.config_values == {"config": '{"from": "given"}'}
+
+
+def test_runner_gives_configs_and_a_resumed_run_keeps_them(lab: Lab) -> None:
+    from flowkit import Runner
+
+    file = lab.write("""
+    from flowkit import Config
+
+    class Flow(FlowSpec):
+        settings = Config("settings", default_value={"depth": 1})
+
+        @step
+        def start(self):
+            self.depth = self.settings.depth
+            self.next(self.end)
+
+        @step
+        def end(self):
+            if not os.path.exists(__file__ + ".go"):
+                raise ValueError("not yet")
+            self.last = self.settings.depth
+    """)
+    env = {"FLOWKIT_HOME": str(lab.home), "FLOWKIT_SYNC": "0"}
+    runner = Runner(str(file), show_output=False, env=env, config_value={"settings": {"depth": 7}})
+    with runner.run() as failed:
+        assert failed.status == "failed"
+    (file.parent / f"{file.name}.go").touch()
+    with Runner(str(file), show_output=False, env=env).resume() as resumed:
+        assert resumed.status == "successful"
+        assert resumed.run.data.last == 7
