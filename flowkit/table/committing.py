@@ -9,7 +9,8 @@ in the branch's history.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal
+from difflib import get_close_matches
+from typing import Any, Final, Literal, get_args
 
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
@@ -31,6 +32,7 @@ from flowkit.table.upserting import UpsertKeys
 from flowkit.table.written import WrittenFile, WrittenFiles
 
 Mode = Literal["append", "overwrite", "replace", "delete", "upsert"]
+MODES: Final[tuple[str, ...]] = get_args(Mode)
 
 _PARTITION_AT: Final = 3
 """The place of the partition among a `DataFile`'s values."""
@@ -250,6 +252,14 @@ def _plan(
 def _check_arguments(
     mode: Mode, *, where: str | BooleanExpression | None, on: Sequence[str]
 ) -> None:
+    if mode not in MODES:
+        # It comes from callers that no type checker has seen, and `replace` is not what they meant.
+        near = get_close_matches(str(mode).lower(), MODES, n=1)
+        known = ", ".join(f"`{one}`" for one in MODES)
+        raise UsageError(
+            f"there is no mode `{mode}` of a commit",
+            hint=f"did you mean `{near[0]}`?" if near else f"modes are {known}",
+        )
     if (where is not None) != (mode == "delete"):
         raise UsageError("`where` goes with the mode `delete`", hint="pass both or neither")
     if bool(on) != (mode == "upsert"):

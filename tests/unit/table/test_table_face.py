@@ -9,6 +9,7 @@ import pyarrow
 import pytest
 
 from flowkit import DataFrame, Table
+from flowkit.errors import UsageError
 from flowkit.table import NotAncestor, SchemaMismatch, UnknownRef
 
 ROWS = pyarrow.table(
@@ -55,6 +56,18 @@ def test_parts_of_several_writers_become_visible_at_once() -> None:
     assert table.snapshot == snapshot
     assert ids(table) == ids(Table("shop.orders")) == [0, 1, 2, 3, 4, 5]
     assert [one.snapshot_id for one in table.history()] == [snapshot]
+
+
+@pytest.mark.parametrize("mode", ["Append", "add", "", None, 5])
+@pytest.mark.parametrize("is_empty", [True, False])
+def test_mode_that_there_is_not_changes_nothing(mode: Any, is_empty: bool) -> None:
+    table = Table.create("shop.orders", ROWS)
+    table.append(ROWS)
+    with table.writer() as writer:
+        writer.write(ROWS.slice(0, 1))
+    with pytest.raises(UsageError, match="there is no mode"):
+        table.commit([] if is_empty else writer.result, mode=mode)
+    assert ids(Table("shop.orders")) == [0, 1, 2, 3, 4, 5]
 
 
 def test_rows_are_appended_overwritten_replaced_and_upserted() -> None:
