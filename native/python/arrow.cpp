@@ -14,7 +14,12 @@ constexpr const char* array_name = "arrow_array";
 constexpr const char* stream_name = "arrow_array_stream";
 
 [[noreturn]] void refuse(const char* role, const std::string& reason, const char* hint) {
-  raise("UsageError", nb::str((std::string("`") + role + "` " + reason).c_str()), hint);
+  const std::string message = std::string("`") + role + "` " + reason;
+  // The reason may be a stream's own, and need not be text.
+  raise("UsageError",
+        nb::steal(PyUnicode_DecodeUTF8(message.data(), static_cast<Py_ssize_t>(message.size()),
+                                       "replace")),
+        hint);
 }
 
 /// Takes the struct out of a capsule that a `__arrow_c_…__` method returned.
@@ -89,6 +94,9 @@ void ArrowInput::read_stream(ArrowArrayStream& stream, const char* role) {
   };
   if (stream.release == nullptr) {
     refuse(role, "is a stream that has been read already", "pass it only once");
+  }
+  if (stream.get_schema == nullptr || stream.get_next == nullptr) {
+    refuse(role, "is a stream without `get_schema` or `get_next`", nullptr);
   }
   check(stream.get_schema(&stream, schema_.get()));
   while (true) {

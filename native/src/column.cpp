@@ -109,6 +109,7 @@ void Chunk::check_views(const ArrowArray& array) {
     require(view.buffer >= 0 && view.buffer < buffer_count && view_data_[view.buffer] != nullptr,
             "a view of the array points to a buffer that is not there");
     const auto buffer_size = load<std::int64_t>(sizes + view.buffer * std::int64_t{8});
+    require(buffer_size >= 0, "the size of a view buffer of the array is negative");
     require(view.offset >= 0 && view.size <= buffer_size - std::int64_t{view.offset},
             "a view of the array points beyond its buffer");
   }

@@ -106,18 +106,18 @@ template <typename Out, typename Scorer, typename Rows>
 FLOWKIT_AVX512 void score_piece_avx512(Scorer& scorer, const Rows& left, const Rows& right,
                                        const PieceIndices& lefts, const PieceIndices& rights,
                                        std::size_t count, Out* out) {
-  for (std::size_t at = 0; at < count; at += pairs_ahead) {
+  std::size_t at = 0;
+  for (; count - at >= pairs_ahead; at += pairs_ahead) {
     for (std::size_t next = at + pairs_ahead; next < at + 2 * pairs_ahead; ++next) {
       left.prefetch(lefts[next]);
       right.prefetch(rights[next]);
     }
-    if (count - at >= pairs_ahead) {
-      scorer.score_lanes(&lefts[at], &rights[at], out + at);
-    } else {
-      std::array<Out, pairs_ahead> last;
-      scorer.score_lanes(&lefts[at], &rights[at], last.data());
-      std::copy_n(last.data(), count - at, out + at);
-    }
+    scorer.score_lanes(&lefts[at], &rights[at], out + at);
+  }
+  // One by one, as lanes without a pair would compare rows that nobody asked for, however long.
+  for (; at < count; ++at) {
+    const bool is_null = left.is_null(lefts[at]) || right.is_null(rights[at]);
+    out[at] = is_null ? Out{0} : scorer.template score<Simd::avx2>(lefts[at], rights[at]);
   }
 }
 #endif

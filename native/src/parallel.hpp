@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -14,8 +15,9 @@ namespace flowkit {
 /// More threads than any machine of today has processors.
 constexpr int most_threads = 4096;
 
-/// Calls `body(begin, end)` for pieces of [0, count) of `piece` rows, on `threads` threads of which
-/// the caller's is one; they have ended when this returns. Returns the first failure, if any.
+/// Calls `body(begin, end)` for pieces of [0, count) of `piece` rows, on at most `threads` threads
+/// of which the caller's is one; they have ended when this returns. Returns the first failure, if
+/// any.
 ///
 /// A `piece` that is a multiple of 8 gives each thread whole bytes of a bitmap.
 template <typename Body>
@@ -44,8 +46,12 @@ Status in_parallel(std::int64_t count, std::int64_t piece, int threads, const Bo
   {
     std::vector<std::jthread> others;
     others.reserve(workers - 1);
-    for (std::size_t at = 1; at < workers; ++at) {
-      others.emplace_back(work, std::ref(statuses[at]));
+    try {
+      for (std::size_t at = 1; at < workers; ++at) {
+        others.emplace_back(work, std::ref(statuses[at]));
+      }
+    } catch (const std::system_error&) {
+      // The system starts no more: those that run share the pieces.
     }
     work(statuses[0]);
   }

@@ -118,6 +118,7 @@ void views_that_point_out_of_their_buffers_are_refused() {
   CHECK(refused_view({-1, {}, 0, 0}));
   CHECK(refused_view({std::numeric_limits<std::int32_t>::max(), {}, 0, 5}));
   CHECK(refused_view({15, {}, 0, 0}, -1));
+  CHECK(refused_view({15, {}, 0, 5}, std::numeric_limits<std::int64_t>::min()));
 }
 
 void nothing_at_all_is_refused() {

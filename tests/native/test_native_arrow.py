@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 
 import pandas as pd
@@ -88,6 +89,66 @@ def test_a_stream_that_fails_says_why() -> None:
     reader = pa.RecordBatchReader.from_batches(pa.schema({"a": pa.int64()}), batches())
     with pytest.raises(UsageError, match="the disk is gone"):
         native.bucket(reader, 4)
+
+
+class CStream(ctypes.Structure):
+    """An `ArrowArrayStream`, whose callbacks may be missing."""
+
+    _fields_ = (
+        ("get_schema", ctypes.c_void_p),
+        ("get_next", ctypes.c_void_p),
+        ("get_last_error", ctypes.c_void_p),
+        ("release", ctypes.c_void_p),
+        ("private_data", ctypes.c_void_p),
+    )
+
+
+@ctypes.CFUNCTYPE(None, ctypes.POINTER(CStream))
+def release_stream(stream: object) -> None:
+    stream[0].release = None  # type: ignore[index]
+
+
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+def fail(_stream: object, _out: object) -> int:
+    return 5
+
+
+LAST_ERROR = ctypes.create_string_buffer(b"\xff is no text")
+
+
+@ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+def last_error(_stream: object) -> int:
+    return ctypes.addressof(LAST_ERROR)
+
+
+def address(callback: object) -> int | None:
+    return ctypes.cast(callback, ctypes.c_void_p).value  # type: ignore[arg-type]
+
+
+class RawStream:
+    """Exports a stream of the given callbacks."""
+
+    def __init__(self, **callbacks: object) -> None:
+        found = {name: address(callback) for name, callback in callbacks.items()}
+        self._stream = CStream(release=address(release_stream), **found)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        new = ctypes.pythonapi.PyCapsule_New
+        new.restype = ctypes.py_object
+        new.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+        return new(ctypes.addressof(self._stream), b"arrow_array_stream", None)
+
+
+@pytest.mark.parametrize("given", [{}, {"get_schema": fail}, {"get_next": fail}])
+def test_a_stream_without_its_callbacks_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="without"):
+        native.bucket(RawStream(**given), 4)  # type: ignore[arg-type]
+
+
+def test_a_stream_may_fail_with_a_reason_that_is_no_text() -> None:
+    stream = RawStream(get_schema=fail, get_next=fail, get_last_error=last_error)
+    with pytest.raises(UsageError, match="\ufffd is no text"):
+        native.bucket(stream, 4)  # type: ignore[arg-type]
 
 
 def test_capsules_in_the_wrong_places_are_refused() -> None:

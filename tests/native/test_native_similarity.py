@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -241,3 +242,18 @@ def test_what_makes_no_pairs_of_strings_is_refused(name: str, columns: Any) -> N
 def test_a_number_of_threads_that_cannot_be_is_refused(threads: int) -> None:
     with pytest.raises(UsageError):
         native.jaro(TEXTS, TEXTS, ROWS, ROWS, threads=threads)
+
+
+def test_a_long_row_costs_nothing_where_nobody_asks_for_it() -> None:
+    drawn = random.Random(7)
+    left, right = (
+        pa.array(["".join(drawn.choices("abcdef", k=40_000)), "Martha"]) for _ in range(2)
+    )
+
+    def cost_s(row: int) -> float:
+        index = pa.array([row])
+        began = time.process_time()
+        native.levenshtein(left, right, index, index)
+        return time.process_time() - began
+
+    assert cost_s(1) < cost_s(0) / 2

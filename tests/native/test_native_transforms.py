@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -305,3 +307,22 @@ def test_threads_change_nothing() -> None:
 def test_what_a_transform_does_not_take_is_refused(call: Callable[[], object]) -> None:
     with pytest.raises(UsageError):
         call()
+
+
+FEW_THREADS = """
+import resource
+import pyarrow as pa
+from flowkit import native
+
+values = pa.array(range(1 << 22), pa.int32())
+expected = native.bucket(values, 16)
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + (100 << 20)
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+assert pa.array(native.bucket(values, 16, threads=64)) == pa.array(expected)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is read from /proc")
+def test_where_not_all_threads_can_start_the_others_do_the_work() -> None:
+    subprocess.run([sys.executable, "-c", FEW_THREADS], check=True)
