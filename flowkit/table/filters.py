@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.conditions import Condition
 from flowkit.table.errors import FilterInvalid, UnknownColumn
+from flowkit.table.settling import settle
 
 if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
@@ -33,7 +34,7 @@ _KINDS: Final = {
 def parse_filter(
     where: str | BooleanExpression | None, schema: Schema, *, table: str
 ) -> BooleanExpression:
-    """Read a filter, and check it against the columns that it is about.
+    """Read a filter, check it against the columns that it is about, and settle what it means.
 
     Args:
         where: text such as `"year = 2013 and carrier in ('AA', 'UA')"`, an expression of
@@ -62,8 +63,12 @@ def parse_filter(
     for column in _columns(expression):
         if column not in schema.column_names:
             raise UnknownColumn(column, table=table, known=schema.column_names)
-    bound_filter(expression, schema, where=where)
-    return expression
+    try:
+        settled = settle(expression, schema)
+    except (TypeError, ValueError) as error:
+        raise FilterInvalid(str(where), reason=str(error)) from error
+    bound_filter(settled, schema, where=where)
+    return settled
 
 
 def bound_filter(
