@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ import pytest
 from pyiceberg import expressions as ex
 
 from flowkit import Table
-from flowkit.table import FilterInvalid
+from flowkit.table import DataFileMissing, FilterInvalid
 
 NAN, INF = math.nan, math.inf
 ZONED = pa.timestamp("us", "UTC")
@@ -274,3 +275,39 @@ def test_a_value_of_another_kind_is_an_error_that_says_how_to_write_it(
 ) -> None:
     with pytest.raises(FilterInvalid, match=reason):
         make(Kind(column, {}), []).scan(where=where)
+
+
+@pytest.mark.parametrize(("name", "partition"), CASES)
+def test_a_delete_takes_the_rows_that_arrow_finds(name: str, partition: list[str]) -> None:
+    kind = KINDS[name]
+    table = make(kind, partition)
+    everything = range(len(kind.values))
+    wrong = []
+    # A delete is decided by what scans are decided by: every seventh filter takes them all in turn.
+    for at, one in enumerate(list(every_filter(kind))[::7]):
+        table.create_branch(f"b{at}")
+        table.delete(one.where, branch=f"b{at}")
+        left = table.scan(branch=f"b{at}", columns=["id"]).to_arrow()["id"].to_pylist()
+        expected = sorted(set(everything) - set(places(one.passes)))
+        if sorted(left) != expected:
+            wrong.append((str(one.where), sorted(left), expected))
+    assert not wrong
+
+
+def test_a_delete_plans_where_a_partition_is_null() -> None:
+    rows = pa.table({"k": pa.array([1, None, 0]), "id": [1, 2, 3]})
+    table = Table.create("lab.t", rows, partition=["k"])
+    table.append(rows)
+    table.delete("k < 1 or id = 2")
+    assert ids(table) == [1]
+
+
+@pytest.mark.parametrize("change", ["upsert", "delete"])
+def test_a_data_file_that_is_gone_is_not_called_an_expired_snapshot(change: str) -> None:
+    rows = pa.table({"id": [1, 2]})
+    table = Table.create("lab.t", rows)
+    table.append(rows)
+    [planned] = table.scan().plan().files
+    Path(planned.file.file_path.removeprefix("file://")).unlink()
+    with pytest.raises(DataFileMissing, match=Path(planned.file.file_path).name):
+        table.upsert({"id": [1]}, on=["id"]) if change == "upsert" else table.delete("id = 1")
