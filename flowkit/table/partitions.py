@@ -61,7 +61,7 @@ class Partitions:
         )
         """Places in the spec, and numbers of the columns that are partitioned by as they are."""
         if not self._everything:
-            projected = inclusive_projection(schema, spec, True)(where)
+            projected = _projected(schema, spec, where)
             fields = spec.partition_type(schema).fields
             self._listed_passes = manifest_evaluator(spec, schema, projected, True)
             self._passes = expression_evaluator(Schema(*fields), projected, True)
@@ -118,9 +118,19 @@ class Partitions:
         if passes:
             try:
                 residual = self._residual.residual_for(record)
-            except TypeError:
-                # pyiceberg compares a null of the partition with a value: all is left to check.
+            except (TypeError, OverflowError):
+                # pyiceberg compares a null of the partition with a value, or looks for the day
+                # next to Python's first or last: all is left to check.
                 residual = self._where
         # To the rules of projection null is a value like others, to a filter it is not.
         all_pass = passes and isinstance(residual, AlwaysTrue) and None not in values
         return Partition(values, passes, residual, all_pass, fixed)
+
+
+def _projected(schema: Schema, spec: PartitionSpec, where: BooleanExpression) -> BooleanExpression:
+    """Return what a filter asks of partitions."""
+    try:
+        return inclusive_projection(schema, spec, True)(where)
+    except OverflowError:
+        # pyiceberg looks for the day next to Python's first or last: no partition is ruled out.
+        return AlwaysTrue()

@@ -113,6 +113,8 @@ KINDS = {
 PARTITIONS = {
     "int32": ["bucket(3, v)"],
     "decimal": ["bucket(3, v)"],
+    "date": ["month(v)", "year(v)"],
+    "timestamp": ["day(v)", "month(v)", "year(v)", "hour(v)"],
     "uuid": ["bucket(3, v)"],
     "string": ["truncate(1, v)"],
 }
