@@ -111,7 +111,8 @@ KINDS = {
     ),
 }
 PARTITIONS = {
-    "int32": ["bucket(3, v)"],
+    "int32": ["truncate(3, v)", "bucket(3, v)"],
+    "int64": ["truncate(7, v)"],
     "decimal": ["bucket(3, v)"],
     "date": ["month(v)", "year(v)"],
     "timestamp": ["day(v)", "month(v)", "year(v)", "hour(v)"],
