@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.conditions import Condition
 from flowkit.table.errors import FilterInvalid, UnknownColumn
+from flowkit.table.parsing import parse_text
 from flowkit.table.settling import settle
 
 if TYPE_CHECKING:
@@ -96,16 +97,9 @@ def condition_of(expression: BooleanExpression, schema: Schema) -> Condition | N
 
 
 def _parse(text: str) -> BooleanExpression:
-    from pyiceberg.expressions import parser
-    from pyparsing import ParseException
-
     try:
-        return parser.parse(text)
-    except ParseException as error:
-        rest = text[error.loc :].strip()
-        reason = f"nothing is understood from `{rest}` on" if rest else "it ends too early"
-        raise FilterInvalid(text, reason=reason) from error
-    except (TypeError, ValueError) as error:
+        return parse_text(text)
+    except ValueError as error:
         raise FilterInvalid(text, reason=str(error)) from error
 
 

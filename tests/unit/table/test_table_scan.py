@@ -172,7 +172,7 @@ def test_a_version_that_is_not_there_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("where", "reason"),
     [
-        ("id ~ 3", "nothing is understood from `id ~ 3` on"),
+        ("id ~ 3", "nothing is understood from `~ 3` on"),
         ("id = ", "nothing is understood|ends too early"),
         ("", "ends too early"),
         ("id = 'many'", "many"),
