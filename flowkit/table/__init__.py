@@ -4,7 +4,8 @@
 * `sources`, `iceberg`: the seam under the face, and Iceberg behind it
 * `catalogs`, `loading`: from settings to a catalog, from a name to a table
 * `schemas`, `models`, `evolution`: making tables, and changing their columns and partitions
-* `filters`, `conditions`: filters as users write them, and as plain data
+* `filters`, `parsing`, `settling`, `literals`, `conditions`: filters as users write them, what
+  they mean, and as plain data
 * `snapshots`, `history`, `targets`: which version, which columns of it
 * `planning`, `planned`, `partitions`, `metrics`, `manifests`, `avro`: which files of it
 * `sources`, `iceberg`, `hive`: what is scanned, be it Iceberg's, folders, or a Hive metastore's

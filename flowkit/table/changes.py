@@ -12,15 +12,25 @@ from datetime import date, datetime, time
 from typing import Protocol
 from uuid import UUID
 
-from pyiceberg.expressions import AlwaysTrue, BooleanExpression
-from pyiceberg.manifest import DataFile, ManifestContent, ManifestEntryStatus
+from pyiceberg.expressions import BooleanExpression
+from pyiceberg.manifest import (
+    DataFile,
+    DataFileContent,
+    FileFormat,
+    ManifestContent,
+    ManifestEntryStatus,
+)
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Operation, Snapshot
+from pyiceberg.typedef import Record
 from pyiceberg.utils.datetime import date_to_days, datetime_to_micros, time_to_micros
 
 from flowkit.table.errors import CommitConflict
+from flowkit.table.files import Files
 from flowkit.table.history import ancestors, described
+from flowkit.table.planned import ListedFile, PlannedFile
+from flowkit.table.planning import plan
 from flowkit.table.rewriting import Rewriter
 from flowkit.table.written import WrittenFile, WrittenFiles
 
@@ -139,18 +149,11 @@ class Deleting:
             return Changes()
         removed: list[DataFile] = []
         rewritten: list[WrittenFile] = []
-        scan = table.scan(row_filter=self._where, snapshot_id=head.snapshot_id)
-        for task in scan.plan_files():
-            # No residual: by its partition, every row of the file matches. To the rules of
-            # projection null is a value like others, to a filter it is not.
-            is_whole = (
-                self._whole_files
-                and isinstance(task.residual, AlwaysTrue)
-                and None not in _partition_values(task.file)
-            )
-            files = () if is_whole else self._rewriter.rewrite(task)
+        for planned in planned_files(table, head, self._where):
+            is_whole = self._whole_files and planned.all_pass
+            files = () if is_whole else self._rewriter.rewrite(planned, head.snapshot_id)
             if files is not None:
-                removed.append(task.file)
+                removed.append(_data_file(planned.file))
                 rewritten.extend(files)
         return Changes(tuple(removed), tuple(rewritten))
 
@@ -161,6 +164,32 @@ class Deleting:
     def abandoned(self) -> None:
         """Delete all rewritten files."""
         self._rewriter.discard()
+
+
+def planned_files(
+    table: Table, head: Snapshot, where: BooleanExpression
+) -> tuple[PlannedFile, ...]:
+    """Return the files of a snapshot that may hold rows which pass a filter, as scans find them.
+
+    Raises what planning a scan raises.
+    """
+    name = ".".join(table.name())
+    files = Files(name, table.catalog.name, head.snapshot_id, io=table.io)
+    return plan(table.metadata, head, table.schema(), where, table=name, files=files).files
+
+
+def _data_file(listed: ListedFile) -> DataFile:
+    """Return a file as pyiceberg removes it: it looks at no more than this."""
+    file = DataFile.from_args(
+        content=DataFileContent.DATA,
+        file_path=listed.file_path,
+        file_format=FileFormat.PARQUET,
+        partition=Record(*listed.partition),
+        record_count=listed.record_count,
+        file_size_in_bytes=listed.file_size_in_bytes,
+    )
+    file.spec_id = listed.spec_id
+    return file
 
 
 def _live_files(table: Table, head: Snapshot) -> Iterable[DataFile]:

@@ -8,6 +8,7 @@ in the branch's history.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, Literal, get_args
@@ -345,18 +346,24 @@ def _data_file(written: WrittenFile, spec_id: int) -> DataFile:
 
 
 def _remove_files(snapshot: Any, removed: Sequence[DataFile]) -> None:
-    """Have an overwrite remove files, those in partitions of NaN among them.
+    """Have an overwrite remove files, those in partitions of NaN and infinity among them.
 
     pyiceberg looks for a file's manifest by a filter on its partition, and cannot make one of
-    NaN. It tells files apart by path alone: so such a file is given with null in place of NaN,
-    and all manifests are looked through.
+    NaN, nor of an infinity of single precision. It tells files apart by path alone: so such a
+    file is given with null in its place, and all manifests are looked through.
     """
     for file in removed:
         values = [file.partition[at] for at in range(len(file.partition))]
-        if any(isinstance(value, float) and value != value for value in values):
+        if any(map(_is_not_finite, values)):
             snapshot.delete_by_predicate(AlwaysTrue())
             spec_id = file.spec_id
             file = DataFile(*(file[at] for at in range(len(file))))
-            file[_PARTITION_AT] = Record(*(None if value != value else value for value in values))
+            file[_PARTITION_AT] = Record(
+                *(None if _is_not_finite(value) else value for value in values)
+            )
             file.spec_id = spec_id
         snapshot.delete_data_file(file)
+
+
+def _is_not_finite(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)

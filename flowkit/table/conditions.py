@@ -75,7 +75,7 @@ def _predicate(condition: Condition, values: pyarrow.ChunkedArray) -> pyarrow.Ch
     import pyarrow.compute as pc
 
     kind = condition[0]
-    if isinstance(values.type, pyarrow.ExtensionType):
+    if isinstance(values.type, pyarrow.BaseExtensionType):
         values = values.cast(values.type.storage_type)
     if kind == "is_null":
         return values.is_null()
@@ -90,7 +90,11 @@ def _predicate(condition: Condition, values: pyarrow.ChunkedArray) -> pyarrow.Ch
     if kind in ("starts_with", "not_starts_with"):
         found = pc.starts_with(values, pattern=condition[2])
         return found if kind == "starts_with" else pc.invert(found)
-    among = pyarrow.array([_typed(one, values.type) for one in condition[2]], values.type)
+    wanted = [_typed(one, values.type) for one in condition[2]]
+    if pyarrow.types.is_floating(values.type) and 0 in wanted:
+        # `is_in` goes by bits, and zero has two.
+        wanted += [0.0, -0.0]
+    among = pyarrow.array(wanted, values.type)
     found = pc.is_in(values, value_set=among)
     # SQL does not know whether null is among the values.
     found = pc.if_else(values.is_valid(), found, pyarrow.scalar(None, pyarrow.bool_()))
@@ -101,7 +105,7 @@ def scalar_of(value: Any, kind: pyarrow.DataType) -> pyarrow.Scalar:
     """Return a value of a condition in the type of its column."""
     import pyarrow
 
-    if isinstance(kind, pyarrow.ExtensionType):
+    if isinstance(kind, pyarrow.BaseExtensionType):
         kind = kind.storage_type
     return pyarrow.scalar(_typed(value, kind), kind)
 
@@ -139,8 +143,9 @@ def may_match(
         return False
     try:
         return _overlaps(condition, within, types[condition[1]])
-    except TypeError:
-        # Written in another type than the table has now, such as times without a zone.
+    except (TypeError, OverflowError):
+        # Written in another type than the table has now, such as times without a zone; or a date
+        # that Python has none for.
         return True
 
 

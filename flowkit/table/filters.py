@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.conditions import Condition
 from flowkit.table.errors import FilterInvalid, UnknownColumn
+from flowkit.table.parsing import parse_text
+from flowkit.table.settling import settle
 
 if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
@@ -33,7 +35,7 @@ _KINDS: Final = {
 def parse_filter(
     where: str | BooleanExpression | None, schema: Schema, *, table: str
 ) -> BooleanExpression:
-    """Read a filter, and check it against the columns that it is about.
+    """Read a filter, check it against the columns that it is about, and settle what it means.
 
     Args:
         where: text such as `"year = 2013 and carrier in ('AA', 'UA')"`, an expression of
@@ -62,8 +64,12 @@ def parse_filter(
     for column in _columns(expression):
         if column not in schema.column_names:
             raise UnknownColumn(column, table=table, known=schema.column_names)
-    bound_filter(expression, schema, where=where)
-    return expression
+    try:
+        settled = settle(expression, schema)
+    except (TypeError, ValueError) as error:
+        raise FilterInvalid(str(where), reason=str(error)) from error
+    bound_filter(settled, schema, where=where)
+    return settled
 
 
 def bound_filter(
@@ -91,16 +97,9 @@ def condition_of(expression: BooleanExpression, schema: Schema) -> Condition | N
 
 
 def _parse(text: str) -> BooleanExpression:
-    from pyiceberg.expressions import parser
-    from pyparsing import ParseException
-
     try:
-        return parser.parse(text)
-    except ParseException as error:
-        rest = text[error.loc :].strip()
-        reason = f"nothing is understood from `{rest}` on" if rest else "it ends too early"
-        raise FilterInvalid(text, reason=reason) from error
-    except (TypeError, ValueError) as error:
+        return parse_text(text)
+    except ValueError as error:
         raise FilterInvalid(text, reason=str(error)) from error
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from pyiceberg.conversions import from_bytes
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.expressions.visitors import (
     expression_evaluator,
@@ -18,8 +20,9 @@ from pyiceberg.expressions.visitors import (
 from pyiceberg.manifest import ManifestFile
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.transforms import IdentityTransform
+from pyiceberg.transforms import IdentityTransform, TruncateTransform
 from pyiceberg.typedef import Record
+from pyiceberg.types import IntegerType, LongType
 
 from flowkit.table.filters import plain_value
 from flowkit.table.partitioning import number_rows
@@ -47,6 +50,15 @@ class Partition:
     fixed: tuple[tuple[int, Any], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Wrapping:
+    """A field that truncates integers: the lowest of a type wrap around, to above a number."""
+
+    at: int
+    kind: IntegerType | LongType
+    above: int
+
+
 class Partitions:
     """The partitions of one spec, as a filter sees them."""
 
@@ -61,15 +73,25 @@ class Partitions:
         )
         """Places in the spec, and numbers of the columns that are partitioned by as they are."""
         if not self._everything:
-            projected = inclusive_projection(schema, spec, True)(where)
+            projected = _projected(schema, spec, where)
             fields = spec.partition_type(schema).fields
             self._listed_passes = manifest_evaluator(spec, schema, projected, True)
             self._passes = expression_evaluator(Schema(*fields), projected, True)
             self._residual = residual_evaluator_of(spec, where, True, schema)
+            self._wrapping = tuple(_wrapping(spec, schema))
 
     def may_match(self, manifest: ManifestFile) -> bool:
         """Say whether a manifest may list files with rows that pass."""
-        return self._everything or self._listed_passes(manifest)
+        return self._everything or self._listed_passes(manifest) or self._may_wrap(manifest)
+
+    def _may_wrap(self, manifest: ManifestFile) -> bool:
+        """Say whether a manifest may list partitions of numbers that wrapped around."""
+        for one in self._wrapping:
+            packed = (manifest.partitions or ())[one.at].upper_bound
+            highest: Any = None if packed is None else from_bytes(one.kind, packed)
+            if highest is not None and highest > one.above:
+                return True
+        return False
 
     def of(self, column: pa.StructArray) -> tuple[NDArray[np.int64], list[Partition]]:
         """Number the partitions in a manifest's column of them.
@@ -112,15 +134,40 @@ class Partitions:
         )
         if self._everything:
             return Partition(values, True, self._where, True, fixed)
+        if any(values[one.at] is not None and values[one.at] > one.above for one in self._wrapping):
+            return Partition(values, True, self._where, False, fixed)
         record = Record(*values)
         passes = self._passes(record)
         residual = self._where
         if passes:
             try:
                 residual = self._residual.residual_for(record)
-            except TypeError:
-                # pyiceberg compares a null of the partition with a value: all is left to check.
+            except (TypeError, OverflowError):
+                # pyiceberg compares a null of the partition with a value, or looks for the day
+                # next to Python's first or last: all is left to check.
                 residual = self._where
         # To the rules of projection null is a value like others, to a filter it is not.
         all_pass = passes and isinstance(residual, AlwaysTrue) and None not in values
         return Partition(values, passes, residual, all_pass, fixed)
+
+
+def _wrapping(spec: PartitionSpec, schema: Schema) -> Iterator[_Wrapping]:
+    """Find fields in which the lowest numbers, truncated, are among the highest.
+
+    The format truncates in the type of the column, which has nothing below its lowest number.
+    """
+    for at, field in enumerate(spec.fields):
+        kind = schema.find_type(field.source_id)
+        if isinstance(field.transform, TruncateTransform) and isinstance(
+            kind, IntegerType | LongType
+        ):
+            yield _Wrapping(at, kind, kind.max - field.transform.width)
+
+
+def _projected(schema: Schema, spec: PartitionSpec, where: BooleanExpression) -> BooleanExpression:
+    """Return what a filter asks of partitions."""
+    try:
+        return inclusive_projection(schema, spec, True)(where)
+    except OverflowError:
+        # pyiceberg looks for the day next to Python's first or last: no partition is ruled out.
+        return AlwaysTrue()

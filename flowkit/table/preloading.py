@@ -11,7 +11,7 @@ _MODULES: Final = (
     "pyarrow.compute",
     "pyarrow.parquet",
     "pyiceberg.catalog.sql",
-    "pyiceberg.expressions.parser",
+    "pyiceberg.expressions.visitors",
     "pyiceberg.io.pyarrow",
     "flowkit.table.committing",
     "flowkit.table.metrics",

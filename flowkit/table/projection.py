@@ -164,7 +164,7 @@ def _constant(field: pyarrow.Field, constants: Mapping[int, Any], rows: int) -> 
     kind = plain_type(field.type)
     if number is not None and constants.get(number) is not None:
         values = pyarrow.repeat(scalar_of(constants[number], kind), rows)
-        if isinstance(kind, pyarrow.ExtensionType):
+        if isinstance(kind, pyarrow.BaseExtensionType):
             return pyarrow.ExtensionArray.from_storage(kind, values)
         return values
     if not field.nullable:
@@ -250,9 +250,9 @@ def _becomes(source: pyarrow.DataType, target: pyarrow.DataType) -> bool:
     types = pyarrow.types
     if types.is_dictionary(source):
         source = source.value_type
-    if isinstance(target, pyarrow.ExtensionType):
+    if isinstance(target, pyarrow.BaseExtensionType):
         target = target.storage_type
-    if isinstance(source, pyarrow.ExtensionType):
+    if isinstance(source, pyarrow.BaseExtensionType):
         source = source.storage_type
     if source == target or types.is_null(source):
         return True
@@ -298,9 +298,9 @@ def _cast(values: pyarrow.Array, kind: pyarrow.DataType) -> pyarrow.Array:
 
     if values.type == kind:
         return values
-    if isinstance(values.type, pyarrow.ExtensionType):
+    if isinstance(values.type, pyarrow.BaseExtensionType):
         values = values.storage
-    if isinstance(kind, pyarrow.ExtensionType):
+    if isinstance(kind, pyarrow.BaseExtensionType):
         return pyarrow.ExtensionArray.from_storage(kind, _cast(values, kind.storage_type))
     # Nanoseconds that others wrote are cut to the table's microseconds.
     return values.cast(kind, safe=not pyarrow.types.is_timestamp(kind))

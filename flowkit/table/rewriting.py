@@ -13,12 +13,13 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyiceberg.schema import Schema
-from pyiceberg.table import FileScanTask, Table
+from pyiceberg.table import Table
 
 from flowkit.table.files import Files
+from flowkit.table.planned import PlannedFile
 from flowkit.table.reading import ShardReader
 from flowkit.table.shards import FilePart, Shard
-from flowkit.table.targets import known_values, target_of
+from flowkit.table.targets import target_of
 from flowkit.table.writing import open_writer
 from flowkit.table.written import WrittenFile
 
@@ -40,12 +41,12 @@ class Rewriter:
         self._columns: Final = columns
         self._done: dict[tuple[str, ...], tuple[WrittenFile, ...] | None] = {}
 
-    def rewrite(self, task: FileScanTask) -> tuple[WrittenFile, ...] | None:
-        """Return the files that stand for a file; None if it keeps all of its rows."""
+    def rewrite(self, planned: PlannedFile, snapshot: int) -> tuple[WrittenFile, ...] | None:
+        """Return the files that stand for a snapshot's file; None if it keeps all of its rows."""
         # What deletes apply to a file may have changed since it was rewritten.
-        name = (task.file.file_path, *sorted(one.file_path for one in task.delete_files))
+        name = (planned.file.file_path, *planned.deletes)
         if name not in self._done:
-            self._done[name] = self._write(task)
+            self._done[name] = self._write(planned, snapshot)
         return self._done[name]
 
     def discard(self, *, but: Iterable[WrittenFile] = ()) -> None:
@@ -58,38 +59,46 @@ class Rewriter:
                     with suppress(OSError):
                         self._table.io.delete(file.path)
 
-    def _write(self, task: FileScanTask) -> tuple[WrittenFile, ...] | None:
-        if all(pc.all(self._keep(one)).as_py() for one in self._rows(task, self._columns)):
+    def _write(self, planned: PlannedFile, snapshot: int) -> tuple[WrittenFile, ...] | None:
+        def rows(columns: Schema) -> Iterator[pa.RecordBatch]:
+            found = rows_of(self._table, planned, columns, snapshot=snapshot)
+            return (one for one in found if one.num_rows)
+
+        if all(pc.all(self._keep(one)).as_py() for one in rows(self._columns)):
             return None
         with open_writer(self._table) as writer:
-            for batch in self._rows(task, self._table.schema()):
+            for batch in rows(self._table.schema()):
                 writer.write(batch.filter(self._keep(batch)))
         return writer.result.files
 
-    def _rows(self, task: FileScanTask, columns: Schema) -> Iterator[pa.RecordBatch]:
-        return (one for one in rows_of(self._table, task, columns) if one.num_rows)
 
+def rows_of(
+    table: Table, planned: PlannedFile, columns: Schema, *, snapshot: int
+) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a data file that are not deleted, with some of the table's columns.
 
-def rows_of(table: Table, task: FileScanTask, columns: Schema) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of a data file that are not deleted, with some of the table's columns."""
-    name, file = ".".join(table.name()), task.file
+    Raises:
+        DataFileMissing, SnapshotExpired: the file, which the snapshot has, is not there.
+        DataFileDamaged, DataFileUnlike: it cannot be read, or not as this table's.
+    """
+    name, file = ".".join(table.name()), planned.file
     target = target_of(columns, None, None, table.metadata, table=name)
     part = FilePart(
         path=file.file_path,
         rows=file.record_count,
         size_bytes=file.file_size_in_bytes,
-        known=known_values(file, table.specs()[file.spec_id]),
-        deletes=tuple(sorted(one.file_path for one in task.delete_files)),
+        known=planned.known,
+        deletes=planned.deletes,
     )
     shard = Shard(
         table=name,
         catalog=table.catalog.name,
-        snapshot=None,
+        snapshot=snapshot,
         schema=target.schema,
         width=target.width,
         parts=(part,),
         defaults=target.defaults,
         names=target.names,
     )
-    reader = ShardReader(shard, Files(name, table.catalog.name, None, io=table.io))
+    reader = ShardReader(shard, Files(name, table.catalog.name, snapshot, io=table.io))
     yield from reader.batches(_MEMORY_BYTES)

@@ -13,8 +13,6 @@ from flowkit.table.filters import plain_value
 from flowkit.table.shards import encoded_schema
 
 if TYPE_CHECKING:
-    from pyiceberg.manifest import DataFile
-    from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.schema import Schema
     from pyiceberg.table.metadata import TableMetadata
 
@@ -84,20 +82,6 @@ def named_target(
         width=width,
         defaults=tuple(_defaults(schema)),
         names=names,
-    )
-
-
-def known_values(file: DataFile, spec: PartitionSpec) -> tuple[tuple[int, Any], ...]:
-    """Return the values that a file's partition fixes for columns that the file may not have."""
-    from pyiceberg.transforms import IdentityTransform
-
-    there = file.value_counts or {}
-    return tuple(
-        (field.source_id, plain_value(in_days_or_micros(file.partition[at])))
-        for at, field in enumerate(spec.fields)
-        if isinstance(field.transform, IdentityTransform)
-        and field.source_id not in there
-        and file.partition[at] is not None
     )
 
 

@@ -89,7 +89,9 @@ def _truncate(column: pa.Array, source: IcebergType, transform: TruncateTransfor
     width = transform.width
     if isinstance(source, (IntegerType, LongType)):
         values, nulls = _integers(column)
-        return pa.array(values - values % width, mask=nulls)
+        # In the column's type, as the format has it: below its lowest number it wraps around.
+        kind = np.int32 if isinstance(source, IntegerType) else np.int64
+        return pa.array((values - values % width).astype(kind), mask=nulls)
     if isinstance(source, StringType):
         return pc.utf8_slice_codeunits(column, 0, width)
     if isinstance(source, BinaryType):

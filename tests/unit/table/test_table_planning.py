@@ -43,6 +43,7 @@ from pyiceberg.typedef import Record
 
 from flowkit import Table
 from flowkit.table import ManifestDamaged, UnsupportedTable
+from flowkit.table.settling import settle
 
 NAN = float("nan")
 KEYS = [bytes([one]) * 16 for one in (1, 7, 200)]
@@ -255,6 +256,8 @@ def plan_of_pyiceberg(table: Table, where: ex.BooleanExpression) -> list[tuple[A
 def check_plans(table: Table, where: ex.BooleanExpression) -> int:
     """Compare the plans; return how many files are in them."""
     ours = plan_of(table, where)
+    # pyiceberg has no rows of NaN where `not` is before a range: ours is what is compared.
+    where = settle(where, SCHEMA)
     try:
         theirs = plan_of_pyiceberg(table, where)
     except TypeError:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
+from pyiceberg.expressions import AlwaysTrue
 from pyiceberg.schema import Schema
-from pyiceberg.table import FileScanTask, Table
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.types import (
     DoubleType,
     FloatType,
@@ -22,7 +24,9 @@ from pyiceberg.types import (
     StructType,
 )
 
+from flowkit.table.changes import planned_files
 from flowkit.table.committing import commit_files
+from flowkit.table.planned import PlannedFile
 from flowkit.table.rewriting import rows_of
 from flowkit.table.writing import open_writer
 
@@ -63,12 +67,21 @@ def table(tmp_path: Path) -> Table:
     return table
 
 
+def head(table: Table) -> Snapshot:
+    found = table.current_snapshot()
+    assert found is not None
+    return found
+
+
+def files(table: Table) -> tuple[PlannedFile, ...]:
+    return planned_files(table, head(table), AlwaysTrue())
+
+
 def read(table: Table) -> list[dict[str, object]]:
-    tasks = table.scan().plan_files()
     return [
         row
-        for task in tasks
-        for batch in rows_of(table, task, table.schema())
+        for planned in files(table)
+        for batch in rows_of(table, planned, table.schema(), snapshot=head(table).snapshot_id)
         for row in batch.to_pylist()
     ]
 
@@ -99,16 +112,12 @@ def test_files_of_an_earlier_schema_are_rewritten_in_the_present_one(table: Tabl
 
 
 def test_rows_that_a_delete_file_names_do_not_come_back(table: Table, tmp_path: Path) -> None:
-    [task] = table.scan().plan_files()
-    path = task.file.file_path
+    [planned] = files(table)
+    path = planned.file.file_path
     deletes = pa.table({"file_path": [path, "elsewhere", path], "pos": [0, 1, 3]})
     pq.write_table(deletes, tmp_path / "deletes.parquet")
-    delete = DataFile.from_args(
-        content=DataFileContent.POSITION_DELETES,
-        file_path=f"file://{tmp_path}/deletes.parquet",
-        file_format=FileFormat.PARQUET,
-    )
-    batches = list(rows_of(table, FileScanTask(task.file, {delete}), table.schema()))
+    deleted = replace(planned, deletes=(f"file://{tmp_path}/deletes.parquet",))
+    batches = rows_of(table, deleted, table.schema(), snapshot=head(table).snapshot_id)
     assert [row for batch in batches for row in batch.to_pylist()] == ROWS[1:3]
 
 
