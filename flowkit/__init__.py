@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from flowkit.lazy import loads
 
 if TYPE_CHECKING:
-    from flowkit.card import get_cards
+    from flowkit.cards import get_cards
     from flowkit.client import (
         Artifact,
         ArtifactMissing,
@@ -260,7 +260,7 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "flowkit.card": "get_cards",
+    "flowkit.cards": "get_cards",
     "flowkit.client": (
         "Artifact ArtifactMissing DataArtifact Flow Metaflow MetaflowNamespaceMismatch "
         "MetaflowNotFound NamespaceMismatch Run Step Task default_metadata default_namespace "

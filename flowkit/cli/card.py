@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from flowkit.card import Card
+    from flowkit.cards import Card
     from flowkit.client import Run, Task, Workspace
 
 Found = list[tuple["Task", list["Card"]]]
@@ -146,7 +146,7 @@ def serve_cards(
     Only this machine is answered, unless `--host` says otherwise; then the address that is
     printed has a token in it.
     """
-    from flowkit.card import CardServer
+    from flowkit.cards import CardServer
 
     workspace = invocation.open_workspace()
     named = run_id or pathspec or (invocation.script.flow if invocation.script else None)
@@ -184,7 +184,7 @@ def _find_run(workspace: Workspace, name: str, namespace: str | None) -> Run:
 
 
 def _find(invocation: Invocation, pathspec: str, choice: dict[str, Any]) -> Found:
-    from flowkit.card import get_cards
+    from flowkit.cards import get_cards
     from flowkit.client import Run, Task
 
     workspace = invocation.open_workspace()

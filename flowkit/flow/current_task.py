@@ -180,7 +180,7 @@ class Current:
         assert self._task is not None
         if self._task.cards is None:
             step = spec.attempt.key.step
-            self._task = replace(self._task, cards=import_module("flowkit.card").NoCards(step))
+            self._task = replace(self._task, cards=import_module("flowkit.cards").NoCards(step))
         return self._task.cards
 
     @property

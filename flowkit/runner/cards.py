@@ -10,6 +10,6 @@ from flowkit.values import Attempt, RunId
 
 def keep_cards(store: Store, home: Path, run: RunId, attempt: Attempt) -> None:
     """Move what an attempt has left of its cards into the store. Raises StoreError."""
-    from flowkit.card import keep_live_cards  # few runs have cards
+    from flowkit.cards import keep_live_cards  # few runs have cards
 
     keep_live_cards(store, home, run, attempt)

@@ -120,7 +120,7 @@ def _open_cards(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> Any:
     if not policies:
         return None
     # By name: cards look at runs through the client, which is above this room.
-    return import_module("flowkit.card").open_cards(
+    return import_module("flowkit.cards").open_cards(
         policies, description=loaded.description, spec=spec, store=store
     )
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from flowkit.card.component import CardComponent
-from flowkit.card.markup import Html
+from flowkit.cards.component import CardComponent
+from flowkit.cards.markup import Html
 
 
 def warn(message: str) -> None:

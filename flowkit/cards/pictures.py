@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flowkit.card.charts import can_draw, draw
-from flowkit.card.component import CardComponent, rendered
-from flowkit.card.markup import Html, data_url, join, tag
-from flowkit.card.values import (
+from flowkit.cards.charts import can_draw, draw
+from flowkit.cards.component import CardComponent, rendered
+from flowkit.cards.markup import Html, data_url, join, tag
+from flowkit.cards.values import (
     frame_rows,
     image_bytes,
     image_html,
@@ -250,7 +250,7 @@ class PageComponent(CardComponent):
 
 def components_html(components: Sequence[object]) -> Html:
     """Show components below one another, and single values that follow each other in a row."""
-    from flowkit.card.figures import ValueBox
+    from flowkit.cards.figures import ValueBox
 
     parts: list[Html] = []
     row: list[Html] = []

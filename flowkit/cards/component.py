@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flowkit.card.markup import Html, tag, text
+from flowkit.cards.markup import Html, tag, text
 from flowkit.errors import FlowkitError
 
 
@@ -43,7 +43,7 @@ def rendered(component: object) -> Html:
         if isinstance(component, CardComponent):
             found = component.render()
         else:
-            from flowkit.card.values import value_html
+            from flowkit.cards.values import value_html
 
             found = value_html(component)
         return text(found if isinstance(found, str) else str(found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from flowkit.card.markup import Html, join, tag
+from flowkit.cards.markup import Html, join, tag
 from flowkit.graph import FlowDescription, Kind, Node
 
 _HEIGHT, _GAP_X, _GAP_Y, _LETTER, _MARGIN = 34, 54, 22, 7.6, 12

@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowkit import wire
-from flowkit.card.child import ChildFailed, end_child, has_ended, run_in_child, start_child
-from flowkit.card.live import live_path, write_live
-from flowkit.card.markup import tag
-from flowkit.card.page import page_html
-from flowkit.card.step_card import StepCard, StepCards, spare_card, warn
-from flowkit.card.template import CardTemplate, find_template
+from flowkit.cards.child import ChildFailed, end_child, has_ended, run_in_child, start_child
+from flowkit.cards.live import live_path, write_live
+from flowkit.cards.markup import tag
+from flowkit.cards.page import page_html
+from flowkit.cards.step_card import StepCard, StepCards, spare_card, warn
+from flowkit.cards.template import CardTemplate, find_template
 from flowkit.client import Task, Workspace, current_workspace
 from flowkit.errors import FlowkitError, UsageError
 from flowkit.graph import CardPolicy, FlowDescription, to_json
@@ -232,7 +232,7 @@ def _home() -> Any:
 
 def error_page(name: str, error: BaseException) -> str:
     """Return a card that says why there is no other."""
-    from flowkit.card.prose import Error
+    from flowkit.cards.prose import Error
 
     message = error.message if isinstance(error, FlowkitError) else str(error)
     failure = Failure(type_name=type(error).__name__, message=message)

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from flowkit.card.component import CardComponent, rendered
-from flowkit.card.markup import Html, join, tag
-from flowkit.card.values import cell_html, short_text
+from flowkit.cards.component import CardComponent, rendered
+from flowkit.cards.markup import Html, join, tag
+from flowkit.cards.values import cell_html, short_text
 
 _THEMES = ("default", "success", "warning", "error", "primary", "info", "tool_call", "ai_response")
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from flowkit.card.component import CardComponent
-from flowkit.card.markup import Html, join, tag
-from flowkit.card.values import plain
+from flowkit.cards.component import CardComponent
+from flowkit.cards.markup import Html, join, tag
+from flowkit.cards.values import plain
 from flowkit.values import Failure
 
 if TYPE_CHECKING:

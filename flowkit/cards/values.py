@@ -8,8 +8,8 @@ from itertools import islice
 from reprlib import Repr
 from typing import Any
 
-from flowkit.card.component import CardComponent, rendered
-from flowkit.card.markup import Html, data_url, join, tag
+from flowkit.cards.component import CardComponent, rendered
+from flowkit.cards.markup import Html, data_url, join, tag
 
 MAX_TEXT = 4000
 MAX_ROWS = 20

@@ -16,8 +16,8 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from flowkit.card.cards import Card, get_cards
-from flowkit.card.markup import Html, tag
+from flowkit.cards.markup import Html, tag
+from flowkit.cards.viewing import Card, get_cards
 from flowkit.client import Run, Workspace
 from flowkit.errors import FlowkitError, UsageError
 

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowkit.card.component import fault, rendered
-from flowkit.card.graph_svg import graph_svg
-from flowkit.card.markup import Html, join, tag
-from flowkit.card.page import page_html
-from flowkit.card.pictures import PageComponent, components_html
-from flowkit.card.prose import Error, PythonCode
-from flowkit.card.template import CardTemplate
-from flowkit.card.values import image_bytes, value_html
+from flowkit.cards.component import fault, rendered
+from flowkit.cards.graph_svg import graph_svg
+from flowkit.cards.markup import Html, join, tag
+from flowkit.cards.page import page_html
+from flowkit.cards.pictures import PageComponent, components_html
+from flowkit.cards.prose import Error, PythonCode
+from flowkit.cards.template import CardTemplate
+from flowkit.cards.values import image_bytes, value_html
 
 if TYPE_CHECKING:
     from flowkit.client import Artifact, Task

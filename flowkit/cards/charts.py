@@ -1,7 +1,7 @@
 """Drawing charts: Vega and Vega-Lite specifications to SVG, in a process of its own.
 
 The library that draws runs JavaScript in threads, which a fork does not survive; and cards are
-made in forks. `python -m flowkit.card.charts` reads a specification and writes the drawings.
+made in forks. `python -m flowkit.cards.charts` reads a specification and writes the drawings.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def draw(spec: object) -> tuple[str, str]:
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "flowkit.card.charts"],
+            [sys.executable, "-m", "flowkit.cards.charts"],
             input=json.dumps(spec, default=str).encode(),
             capture_output=True,
             timeout=DRAW_LIMIT_S,

@@ -77,7 +77,7 @@ def find_template(name: str) -> type[CardTemplate]:
         PluginBroken: the package that has it cannot be loaded.
     """
     if name in ("default", "blank"):
-        from flowkit.card.default import BlankCard, DefaultCard
+        from flowkit.cards.default import BlankCard, DefaultCard
 
         return DefaultCard if name == "default" else BlankCard
     found = _named_class(name) if ":" in name else load_plugin(GROUP, name, known=_BUILT_IN)

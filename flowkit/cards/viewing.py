@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, overload
 
-from flowkit.card.live import live_cards
+from flowkit.cards.live import live_cards
 from flowkit.client import Task, Workspace
 from flowkit.errors import NotFound
 from flowkit.records import StoredCard
