@@ -117,7 +117,13 @@ def view_card(invocation: Invocation, /, *, pathspec: str, **choice: Any) -> Non
 @click.option("--run-id", metavar="ID", help="The run, instead of RUN.")
 @click.option("--namespace", metavar="NAME", help="The latest run in this namespace.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at.")
-@click.option("--port", type=click.IntRange(0, 65535), default=8324, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8324,
+    show_default=True,
+    help="The port to listen at; 0 takes a free one.",
+)
 @click.option(
     "--poll-interval",
     "poll_s",
@@ -127,7 +133,13 @@ def view_card(invocation: Invocation, /, *, pathspec: str, **choice: Any) -> Non
     metavar="SECONDS",
     help="How often the page asks for changes.",
 )
-@click.option("--max-cards", type=click.IntRange(1), default=30, show_default=True)
+@click.option(
+    "--max-cards",
+    type=click.IntRange(1),
+    default=30,
+    show_default=True,
+    help="Show the cards of the newest tasks, so many at most.",
+)
 @click.pass_obj
 def serve_cards(
     invocation: Invocation,
