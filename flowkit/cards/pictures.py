@@ -21,6 +21,7 @@ from flowkit.cards.values import (
 from flowkit.errors import UsageError
 
 MAX_TABLE_ROWS = 1000
+_LEAST_PIXELS = 96
 _DARK = "screen and (prefers-color-scheme: dark)"
 
 
@@ -102,7 +103,8 @@ class Table(CardComponent):
 class Image(CardComponent):
     """An image: its bytes, the path of its file, a matplotlib or PIL figure, or an array.
 
-    An array has shape (height, width) or (height, width, 3 or 4), uint8 or floats from 0 to 1.
+    An array has shape (height, width) or (height, width, 3 or 4), uint8 or floats from 0 to 1; one
+    of few pixels is shown larger.
     """
 
     REALTIME_UPDATABLE = True
@@ -178,6 +180,9 @@ def _array_png(array: Any) -> bytes:
             f"an array of shape {pixels.shape} is no image",
             hint="give it the shape (height, width) or (height, width, 3)",
         )
+    # A few pixels would be a dot on a screen, and smoothed if the browser enlarged them.
+    times = max(1, _LEAST_PIXELS // max(pixels.shape[:2]))
+    pixels = pixels.repeat(times, axis=0).repeat(times, axis=1)
     height, width = pixels.shape[:2]
     rows = pixels.reshape(height, -1)
     raw = b"".join(b"\0" + row.tobytes() for row in rows)
