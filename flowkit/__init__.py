@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from flowkit.lazy import loads
 
 if TYPE_CHECKING:
+    from flowkit.cards import get_cards
     from flowkit.client import (
         Artifact,
         ArtifactMissing,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
         UnhandledInMergeArtifactsException,
         UserStepDecorator,
         batch,
+        card,
         catch,
         concurrency,
         conda,
@@ -219,6 +221,7 @@ __all__ = [
     "UserStepDecorator",
     "VersionMoved",
     "batch",
+    "card",
     "catch",
     "concurrency",
     "conda",
@@ -230,6 +233,7 @@ __all__ = [
     "default_namespace",
     "environment",
     "exit_hook",
+    "get_cards",
     "get_metadata",
     "get_namespace",
     "kubernetes",
@@ -256,6 +260,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "flowkit.cards": "get_cards",
     "flowkit.client": (
         "Artifact ArtifactMissing DataArtifact Flow Metaflow MetaflowNamespaceMismatch "
         "MetaflowNotFound NamespaceMismatch Run Step Task default_metadata default_namespace "
@@ -272,7 +277,7 @@ _ROOMS = {
         "USER_SKIP_STEP CaughtFailure Config ConfigValue FlowMutator FlowSpec IncludeFile "
         "JSONType MergeFailed MetaflowExceptionWrapper MissingInMergeArtifactsException "
         "MutableFlow MutableStep Parameter ParameterContext StepMutator "
-        "UnhandledInMergeArtifactsException UserStepDecorator batch catch concurrency conda "
+        "UnhandledInMergeArtifactsException UserStepDecorator batch card catch concurrency conda "
         "conda_base conda_environment_yml_parser config_expr current environment exit_hook "
         "kubernetes memo project pypi pypi_base pyproject_toml_parser requirements_txt_parser "
         "resources retry schedule step timeout trigger trigger_on_finish user_step_decorator "

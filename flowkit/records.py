@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from flowkit.graph.model import FlowDescription
-from flowkit.values import Digest, Failure, Outcome, ProjectBranch, RunId, TaskKey
+from flowkit.values import Attempt, Digest, Failure, Outcome, ProjectBranch, RunId, TaskKey
 
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "lost"]
 """`lost`: the runner died. Told from its heartbeat when somebody asks, never stored."""
@@ -88,3 +88,19 @@ class Clones:
 
     run: RunId
     clones: tuple[Clone, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCard:
+    """A report about an attempt, as HTML. Created once; while a task runs, there is a live one.
+
+    `number` counts the `@card` decorators of the step, outermost first. `data` is JSON: what the
+    step gave to the last `refresh`.
+    """
+
+    attempt: Attempt
+    number: int
+    type: str
+    id: str | None = None
+    html: str
+    data: str | None = None

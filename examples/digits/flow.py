@@ -10,7 +10,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from flowkit import FlowSpec, Parameter, current, resources, step
+from flowkit import FlowSpec, Parameter, card, current, resources, step
+from flowkit.cards import Image, Markdown, Table, ValueBox
 
 CANDIDATES = {
     "forest": [{"n_estimators": 50}, {"n_estimators": 100}, {"n_estimators": 200}],
@@ -64,6 +65,7 @@ class Digits(FlowSpec):
         self.merge_artifacts(inputs, include=["train_x", "train_y", "test_x", "test_y"])
         self.next(self.compare)
 
+    @card(type="blank", options={"title": "Which model reads digits best?"})
     @step
     def compare(self, inputs):
         self.ranking = sorted(
@@ -79,6 +81,7 @@ class Digits(FlowSpec):
         self.confusion = confusion_matrix(self.test_y, self.estimator.predict(self.test_x))
         self.report = as_table(self.confusion)
         print(self.report)
+        self.show()
         self.next(self.end)
 
     @step
@@ -87,6 +90,31 @@ class Digits(FlowSpec):
             print(f"{score:.4f}  {model} {settings}")
         print(f"winner: {self.model} {self.settings}, {self.accuracy:.4f} on unseen images")
         print(f"take it with Run('{current.flow_name}/{current.run_id}').data.estimator")
+
+    def show(self):
+        """Fill the card: the winner, the ranking, and the images that were read wrongly."""
+        guesses = self.estimator.predict(self.test_x)
+        wrong = [at for at, guess in enumerate(guesses) if guess != self.test_y[at]]
+        seen = [(Image(self.test_x[at].reshape(8, 8) / 16), at) for at in wrong[:12]]
+        current.card.extend(
+            [
+                ValueBox("Winner", self.model, str(self.settings)),
+                ValueBox("Accuracy", f"{self.accuracy:.2%}", "on unseen images", theme="success"),
+                ValueBox("Read wrongly", len(wrong), f"of {len(guesses)} images", theme="warning"),
+                Markdown("## Ranking\n\nBy cross-validation, the best settings of each kind."),
+                Table(self.ranking, headers=["score", "model", "settings"]),
+                Markdown("## Confusion\n\nA row for each true digit, a column for each guess."),
+                Table(
+                    [[digit, *map(int, row)] for digit, row in enumerate(self.confusion)],
+                    headers=["true", *range(10)],
+                ),
+                Markdown("## Read wrongly"),
+                Table(
+                    [[one, int(self.test_y[at]), int(guesses[at])] for one, at in seen],
+                    headers=["image", "true", "guess"],
+                ),
+            ]
+        )
 
 
 def make_estimator(model, settings, seed):

@@ -41,6 +41,10 @@ COMMANDS: Mapping[str, Entry] = {
     ),
     "explain": Entry("flowkit.cli.explain:explain_tasks", "Say why tasks ran, or were reused."),
     "dump": Entry("flowkit.cli.dump:dump_artifacts", "Print or save the artifacts of tasks."),
+    "card view": Entry("flowkit.cli.card:view_card", "Open a card in a browser."),
+    "card get": Entry("flowkit.cli.card:get_card", "Print or save a card's HTML."),
+    "card list": Entry("flowkit.cli.card:list_cards", "List the cards of tasks."),
+    "card server": Entry("flowkit.cli.card:serve_cards", "Show cards while a run goes on."),
     "list flows": Entry("flowkit.cli.listing:list_flows", "List flows that have runs."),
     "list runs": Entry("flowkit.cli.listing:list_runs", "List runs, newest first."),
     "list steps": Entry("flowkit.cli.listing:list_steps", "List the steps of a run."),
@@ -82,6 +86,7 @@ COMMANDS: Mapping[str, Entry] = {
 """All commands, in the order of the overview."""
 
 FAMILIES: Mapping[str, str] = {
+    "card": "Look at the cards of tasks.",
     "list": "List flows, runs, steps, tasks or artifacts.",
     "tag": "Add, remove, replace or list the tags of a run.",
     "store": "Verify the store, or build the index again from it.",

@@ -14,6 +14,7 @@ from flowkit.flow.configs import ConfigsRejected, ResolvedConfig, resolve_config
 from flowkit.flow.current_task import Current, CurrentTask, current
 from flowkit.flow.decorators import (
     batch,
+    card,
     catch,
     concurrency,
     conda,
@@ -108,6 +109,7 @@ __all__ = [
     "assigned",
     "batch",
     "bind_parameters",
+    "card",
     "catch",
     "choose_flow",
     "concurrency",

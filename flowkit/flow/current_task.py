@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
@@ -22,6 +22,8 @@ class CurrentTask:
     description: FlowDescription
     open_tempdir: Callable[[], str]
     note_table: Callable[[TableUse], None]
+    cards: Any = None
+    """What the step has as `current.card`; None without a card."""
 
 
 class Current:
@@ -170,6 +172,16 @@ class Current:
         """What started the run, if it was the end of other runs; None if a person did."""
         runs = self._spec().triggers
         return Triggers(runs) if runs else None
+
+    @property
+    def card(self) -> Any:
+        """The step's cards, to append to; on a step without one, what is appended is lost."""
+        spec = self._spec()
+        assert self._task is not None
+        if self._task.cards is None:
+            step = spec.attempt.key.step
+            self._task = replace(self._task, cards=import_module("flowkit.cards").NoCards(step))
+        return self._task.cards
 
     @property
     def run(self) -> Any:

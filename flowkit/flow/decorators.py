@@ -141,6 +141,28 @@ def memo(*args: Any, **options: Any) -> Any:
     return _policy("memo", args, options)
 
 
+@overload
+def card(function: Function, /) -> Function: ...
+@overload
+def card(
+    type: str = "default",
+    *,
+    options: Mapping[str, Any] | None = None,
+    id: str | None = None,
+    timeout: float = 45,
+    save_errors: bool = True,
+    customize: bool = False,
+    refresh_interval: float = 5,
+) -> Callable[[Function], Function]: ...
+def card(*args: Any, **options: Any) -> Any:
+    """Make a report about each task of the step; may be given several times, with an `id` each.
+
+    `type` is `default`, `blank`, the type of an installed package, or `module:Class`. The card has
+    `timeout` seconds to be made, and the task is none the worse if it cannot.
+    """
+    return _policy("card", args, options)
+
+
 def kubernetes(*args: Any, **options: Any) -> Any:
     """Run the step's tasks in Kubernetes pods: `cpu`, `memory`, `gpu`, `image` and so on."""
     return _policy("kubernetes", args, options)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from flowkit.flow.backends import BACKEND_RULES
 from flowkit.flow.policies import (
     Options,
@@ -17,9 +19,10 @@ from flowkit.flow.policies import (
     given_or,
     is_artifact_name,
     number,
+    text,
     whole,
 )
-from flowkit.graph import Catch, Policies, Resources, Retry, Timeout
+from flowkit.graph import CardPolicy, Catch, Policies, Resources, Retry, Timeout
 
 MAX_RETRIES = 5
 
@@ -114,6 +117,32 @@ def _memo(options: Options) -> bool:
     return enabled
 
 
+def _card(options: Options) -> tuple[CardPolicy, ...]:
+    given = given_or(options.get("options"), {})
+    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+        raise PolicyRejected(f"`options` of `@card` is a dict, not `{given!r}`")
+    try:
+        encoded = tuple((name, msgspec.json.encode(one).decode()) for name, one in given.items())
+    except (TypeError, ValueError) as error:
+        raise PolicyRejected(f"`options` of `@card` must be JSON: {error}") from error
+    id = options.get("id")
+    if id is not None:
+        text("card", "id", id)
+    limit_s = number("card", "timeout", given_or(options.get("timeout"), 45))
+    if not limit_s:
+        raise PolicyRejected("`timeout` of `@card` is 0")
+    made = CardPolicy(
+        type=text("card", "type", options.get("type", "default")),
+        id=id if isinstance(id, str) else None,
+        options=encoded,
+        timeout_s=limit_s,
+        save_errors=flag("card", "save_errors", options.get("save_errors", True)),
+        customize=flag("card", "customize", options.get("customize", False)),
+        refresh_interval_s=number("card", "refresh_interval", options.get("refresh_interval", 5)),
+    )
+    return (made,)
+
+
 POLICY_RULES: dict[str, PolicyRule] = {
     "retry": PolicyRule(
         "retry",
@@ -136,6 +165,14 @@ POLICY_RULES: dict[str, PolicyRule] = {
     ),
     "concurrency": PolicyRule("concurrency", ("limit",), "@concurrency(4)", _concurrency),
     "memo": PolicyRule("memo", ("enabled",), "@memo", _memo),
+    "card": PolicyRule(
+        "cards",
+        ("type", "options", "id", "timeout", "save_errors", "customize", "refresh_interval"),
+        '@card(type="blank", id="report")',
+        _card,
+        gathers=True,
+        repeats=True,
+    ),
     **BACKEND_RULES,
 }
 """Every decorator that sets a policy of a step, by its name."""

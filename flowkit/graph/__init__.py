@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from flowkit.graph.policies import (
         Backend,
+        CardPolicy,
         Catch,
         ExitHooks,
         FlowPolicies,
@@ -47,6 +48,7 @@ __all__ = [
     "RESERVED_NAMES",
     "RULES",
     "Backend",
+    "CardPolicy",
     "Case",
     "Catch",
     "ConfigDescription",
@@ -87,8 +89,8 @@ __getattr__ = loads(
             "Case ConfigDescription FlowDescription Kind Node ParameterDescription Place Reach"
         ),
         "flowkit.graph.policies": (
-            "Backend Catch ExitHooks FlowPolicies Policies Project Resources Retry Schedule "
-            "Timeout Trigger TriggerEvent TriggerFlow"
+            "Backend CardPolicy Catch ExitHooks FlowPolicies Policies Project Resources Retry "
+            "Schedule Timeout Trigger TriggerEvent TriggerFlow"
         ),
         "flowkit.graph.shape": "Graph",
     },

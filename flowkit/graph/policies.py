@@ -51,6 +51,19 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardPolicy:
+    """Make a report about each task. `options` are JSON, by name, as they were given."""
+
+    type: str = "default"
+    id: str | None = None
+    options: tuple[tuple[str, str], ...] = ()
+    timeout_s: float = 45.0
+    save_errors: bool = True
+    customize: bool = False
+    refresh_interval_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
     """What the decorators of a step ask for.
 
@@ -69,6 +82,7 @@ class Policies:
     memo: bool | None = None
     backends: tuple[Backend, ...] = ()
     wrappers: tuple[str, ...] = ()
+    cards: tuple[CardPolicy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

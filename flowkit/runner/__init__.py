@@ -2,9 +2,9 @@
 
 `session`: a flow that can be run or resumed, the library behind the command line. `source`:
 naming a flow. `drive`: the loop. `origin`: what a resume starts from. `feed`: the metadata index,
-in batches. `logbook`: what attempts print. `progress`: the facts that a watcher is told.
-`telling`: those facts in words. `stopping`: asking a run to stop. `backends`: what a flow may
-ask for that there is not.
+in batches. `logbook`: what attempts print. `cards`: those of processes that died. `progress`: the
+facts that a watcher is told. `telling`: those facts in words. `stopping`: asking a run to stop.
+`backends`: what a flow may ask for that there is not.
 """
 
 from flowkit.runner.backends import BackendMissing, refuse_backends

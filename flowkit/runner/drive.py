@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -80,6 +80,8 @@ class Driven:
     listener: Listener
     namespace: str | None
     max_num_splits: int | None
+    keep_cards: Callable[[Attempt], None]
+    """Keep what a process that died has left of the cards of its attempt."""
     base_run: RunId | None
     """An earlier run, whose large artifacts new ones may share bytes with."""
     stop: StopSwitch
@@ -245,6 +247,8 @@ class Driver:
         attempt = exited.attempt
         self._with.logs.close(attempt)
         result = self._with.store.result(self._run, attempt)
+        if self._with.graph[attempt.key.step].policies.cards:
+            self._with.keep_cards(attempt)
         died = result is None
         if result is None:
             result = self._bury(exited)

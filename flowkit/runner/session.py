@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from flowkit.graph import FlowDescription, Graph
 from flowkit.plan import Limits, Scheduler, check_step, tell_excess
 from flowkit.records import Clone, RunEnd, RunRecord
 from flowkit.runner.backends import refuse_backends
+from flowkit.runner.cards import keep_cards
 from flowkit.runner.drive import Driven, Driver
 from flowkit.runner.logbook import LogBook
 from flowkit.runner.origin import clones_of, find_origin
@@ -349,6 +351,7 @@ class FlowSession:
             logs=logs,
             listener=listener,
             max_num_splits=options.max_num_splits,
+            keep_cards=partial(keep_cards, workspace.store, settings.home, record.run),
             namespace=options.namespace or f"user:{settings.user}",
             base_run=earlier[0].run if earlier else None,
             stop=self._stop,

@@ -42,7 +42,7 @@ __all__ = [
     "verify_store",
 ]
 
-# Upkeep is loaded when it is asked for: no task needs it, and every worker starts here.
+# Loaded when they are asked for: few tasks need them, and every worker starts here.
 __getattr__ = loads(
     "flowkit.store",
     {

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 from flowkit import wire
 from flowkit.errors import Corrupt, KeyMissing, StoreError, VersionMoved
 from flowkit.ports import Buffer
-from flowkit.records import Clones, RunEnd, RunRecord
+from flowkit.records import Clones, RunEnd, RunRecord, StoredCard
 from flowkit.store.compression import compress, decompress
 from flowkit.store.envelope import open_record, seal_record
 from flowkit.store.gate import Gate
@@ -158,6 +158,17 @@ class RunRecords:
         body = self._find(_log_key(run, attempt), "log")
         return None if body is None else bytes(body)
 
+    def create_card(self, run: RunId, card: StoredCard) -> bool:
+        """Record a card of an attempt."""
+        body = compress(Pieces([wire.encode(card)]))
+        return self._create(_card_key(run, card.attempt, card.number), "card", body)
+
+    def cards(self, run: RunId, attempt: Attempt) -> list[StoredCard]:
+        """Return the cards of an attempt, in the order of their numbers."""
+        folder = attempt_key(run, attempt, kind="cards", suffix="")
+        found = [self._card_at(run, key) for key in self._gate.reading.list(folder)]
+        return sorted((one for one in found if one is not None), key=lambda one: one.number)
+
     def tags(self, run: RunId) -> tuple[str, ...]:
         """Return the user's tags of a run, sorted. Raises KeyMissing if there is no such run."""
         key = _run_key(run, "tags.json")
@@ -228,6 +239,8 @@ class RunRecords:
                 self._result_at(RunId(flow, run_id), key)
             case [top, _, _, "logs", _, _] if top == RUNS:
                 self._find(key, "log")
+            case [top, flow, run_id, "cards", _, _, _] if top == RUNS:
+                self._card_at(RunId(flow, run_id), key)
             case _:
                 raise Corrupt(key, "no record has such a key")
 
@@ -236,6 +249,14 @@ class RunRecords:
         if result is not None:
             _check_owner(key, _result_key(run, result.attempt), key)
         return result
+
+    def _card_at(self, run: RunId, key: str) -> StoredCard | None:
+        body = self._find(key, "card")
+        if body is None:
+            return None
+        card = wire.decode(StoredCard, decompress(body, key=key), name=key)
+        _check_owner(key, _card_key(run, card.attempt, card.number), key)
+        return card
 
     def _create(self, key: str, name: str, body: Buffer) -> bool:
         return self._gate.writing.create(key, *seal_record(name, body))
@@ -266,6 +287,10 @@ def _result_key(run: RunId, attempt: Attempt) -> str:
 
 def _log_key(run: RunId, attempt: Attempt) -> str:
     return attempt_key(run, attempt, kind="logs", suffix=".log")
+
+
+def _card_key(run: RunId, attempt: Attempt, number: int) -> str:
+    return attempt_key(run, attempt, kind="cards", suffix=f"/{number}.zst")
 
 
 def _check_owner(key: str, found: object, expected: object) -> None:

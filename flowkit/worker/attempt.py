@@ -12,7 +12,8 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import overload
+from importlib import import_module
+from typing import Any, overload
 
 from flowkit.errors import FlowkitBug, KeyMissing, StepRaised, StoreError
 from flowkit.flow import (
@@ -69,8 +70,9 @@ def run_attempt(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> TaskResult:
     """
     started_at, cpu_before = datetime.now(UTC), time.process_time()
     ending = _Ending()
+    cards = _open_cards(loaded, spec, store)
     try:
-        ending = _run(loaded, spec, store)
+        ending = _run(loaded, spec, store, cards)
     except BaseException as error:
         ending.failure = failure_of(error)
         _print(ending.failure)
@@ -91,6 +93,9 @@ def run_attempt(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> TaskResult:
         fingerprint=_fingerprint(loaded, spec, store),
     )
     if store.create_result(spec.run, result):
+        # After the result: a card may fail or take long, and the task is none the worse.
+        if cards is not None:
+            cards.finish(result)
         return result
     first = store.result(spec.run, spec.attempt)
     if first is None:
@@ -109,18 +114,32 @@ def _fingerprint(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> Fingerprin
         return None  # what is missing now has let the step fail, or was of no use to it
 
 
-def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> _Ending:
+def _open_cards(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> Any:
+    """Open the cards of a step that has some."""
+    policies = loaded.nodes[spec.attempt.key.step].policies.cards
+    if not policies:
+        return None
+    # By name: cards look at runs through the client, which is above this room.
+    return import_module("flowkit.cards").open_cards(
+        policies, description=loaded.description, spec=spec, store=store
+    )
+
+
+def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store, cards: Any) -> _Ending:
     node = loaded.nodes[spec.attempt.key.step]
     opened = _Opened(loaded, spec, store)
     flow, state = opened.flow(node)
     ending = _Ending()
     tempdir = Tempdir()
     tables: set[TableUse] = set()
+    if cards is not None:
+        cards.begin(flow)
     task = CurrentTask(
         spec=spec,
         description=loaded.description,
         open_tempdir=tempdir.open,
         note_table=tables.add,
+        cards=cards.shown if cards is not None else None,
     )
     before = current.enter(task)
     try:

@@ -60,6 +60,7 @@ def test_public_names_are_unique() -> None:
 
 
 ROOMS = [
+    "cards",
     "client",
     "executor",
     "flow",
