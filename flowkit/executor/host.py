@@ -30,7 +30,7 @@ from flowkit.worker import (
     Described,
     Exited,
     ExitHooksCalled,
-    Failed,
+    HookFailures,
     Imported,
     Message,
     Read,
@@ -82,7 +82,7 @@ class FlowHost(Protocol):
             FlowInvalid: a mutator raised, or the flow has faults now.
         """
 
-    def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
+    def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> HookFailures:
         """Call the flow's exit hooks for a run that has ended; returns those that raised."""
 
     def reread(self, options: LoadOptions) -> None:
@@ -185,7 +185,7 @@ class ZygoteHost:
             raise FlowkitBug(f"a zygote answered {type(answer).__name__} to decorators")
         self.description = answer.description
 
-    def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
+    def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> HookFailures:
         """Call the flow's exit hooks for a run that has ended; returns those that raised."""
         send(self.socket, CallExitHooks(run, succeeded))
         answer = self._answer()

@@ -17,7 +17,7 @@ from flowkit.store import Store
 from flowkit.values import Attempt, Digest, LoadOptions, RunId, StoreAddress, TaskSpec
 from flowkit.worker import (
     UNCHANGEABLE,
-    Failed,
+    HookFailures,
     Line,
     LineReader,
     LoadedFlow,
@@ -69,9 +69,9 @@ class InlineHost:
         self.loaded = self._undecorated.with_specs(specs)
         self.description = self.loaded.description
 
-    def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> Failed:
+    def call_exit_hooks(self, run: RunId, *, succeeded: bool) -> HookFailures:
         """Call the flow's exit hooks for a run that has ended; returns those that raised."""
-        return call_exit_hooks(self.loaded.flow_class, run, succeeded=succeeded)
+        return call_exit_hooks(self.loaded, run, succeeded=succeeded)
 
     def reread(self, options: LoadOptions) -> None:
         """Read the flow again, with other configs. Raises what opening it would."""

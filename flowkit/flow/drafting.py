@@ -8,7 +8,7 @@ from traceback import extract_tb
 from typing import Any
 
 from flowkit.errors import FlowInvalid, FlowkitError
-from flowkit.flow.drafts import FlowDraft
+from flowkit.flow.drafts import FlowDraft, restore
 from flowkit.flow.late import NO_CONFIGS, Configs
 from flowkit.flow.marks import Applied
 from flowkit.flow.mutators import FlowMutator, MutableFlow, MutableStep, StepMutator
@@ -32,6 +32,7 @@ def draft_flow(
         UsageError: a spec cannot be used.
         FlowInvalid: a mutator raised.
     """
+    restore(flow_class)
     draft = FlowDraft.of(flow_class, configs)
     _mutate(draft, "pre_mutate")
     apply_with(draft, specs, kinds or {})

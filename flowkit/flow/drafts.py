@@ -34,7 +34,6 @@ class FlowDraft:
     @classmethod
     def of(cls, flow_class: type, configs: Configs = NO_CONFIGS) -> FlowDraft:
         """Begin with what stands on the class."""
-        _restore(flow_class)
         found = ((name, step_mark(one.value)) for name, one in members_of(flow_class).items())
         return cls(
             flow_class,
@@ -91,8 +90,8 @@ class RemovedParameter:
 _BEFORE = "__flowkit_before__"
 
 
-def _restore(flow_class: type) -> None:
-    """Undo what an earlier draft has done to the class."""
+def restore(flow_class: type) -> None:
+    """Undo what an earlier draft has settled on the class."""
     for name, value in vars(flow_class).get(_BEFORE, {}).items():
         if value is None:
             delattr(flow_class, name)

@@ -7,9 +7,8 @@ from typing import Any, TypeVar
 
 from flowkit.errors import FlowInvalid
 from flowkit.flow.flow_rules import FLOW_RULES, given_functions
-from flowkit.flow.late import NO_CONFIGS, Configs, LateFailed
-from flowkit.flow.marks import Applied, MarkFault, late_fault
-from flowkit.flow.policies import PolicyRejected, apply_rule
+from flowkit.flow.late import NO_CONFIGS, Configs
+from flowkit.flow.marks import Applied, MarkFault, settle
 from flowkit.graph import FlowPolicies
 
 FlowClass = TypeVar("FlowClass", bound=type)
@@ -123,44 +122,28 @@ def settled_flow(
 
     `configs` are what expressions in their options are computed of.
     """
-    policies, faults, seen = FlowPolicies(), list[MarkFault](), set[str]()
-    for one in decorators:
-        if one.user is not None:
-            continue
-        rule = FLOW_RULES[one.name]
-        if one.name in seen and not rule.repeats:
-            message = f"`@{one.name}` is applied twice"
-            faults.append(_fault(one.name, "decorator-twice", message, "keep one of them"))
-            continue
-        seen.add(one.name)
-        try:
-            options = one.evaluated(configs).options
-            given = {name: value for name, value in options.items() if value is not None}
-            policies = apply_rule(one.name, rule, policies, args=(), options=given)
-        except LateFailed as error:
-            faults.append(late_fault(one.name, error))
-        except PolicyRejected as error:
-            faults.append(_fault(one.name, "decorator-arguments", error.message, error.hint or ""))
-    return policies, faults
+    return settle(decorators, FLOW_RULES, FlowPolicies(), configs)
 
 
-def exit_functions(flow_class: type, *, succeeded: bool) -> list[ExitFunction]:
+def exit_functions(decorators: Sequence[Applied], *, succeeded: bool) -> list[ExitFunction]:
     """Return the functions to call after a run, in the order in which they were given."""
     how = "on_success" if succeeded else "on_error"
     return [
         function
-        for one in flow_decorators(flow_class)
-        if one.name == "exit_hook"
+        for one in decorators
+        if one.name == "exit_hook" and one.user is None
         for function in given_functions(one.options.get(how))
     ]
 
 
-def _fault(decorator: str, rule: str, message: str, hint: str) -> MarkFault:
-    return MarkFault(decorator=decorator, rule=rule, message=message, hint=hint)
+def flow_applied(name: str, args: Sequence[Any], options: Mapping[str, Any]) -> Applied:
+    """Return a decorator of flows as it was applied; what is None was not given."""
+    given = {option: value for option, value in options.items() if value is not None}
+    return Applied(name, tuple(args), given)
 
 
 def _on_flow(name: str, options: Mapping[str, Any]) -> Callable[[FlowClass], FlowClass]:
-    applied = Applied(name, (), options)
+    applied = flow_applied(name, (), options)
 
     def mark(flow_class: FlowClass) -> FlowClass:
         return mark_flow(flow_class, applied)

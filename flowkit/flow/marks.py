@@ -15,8 +15,8 @@ import msgspec
 
 from flowkit.errors import FlowInvalid
 from flowkit.flow.late import NO_CONFIGS, Configs, LateFailed, evaluate
-from flowkit.flow.policies import PolicyRejected
-from flowkit.flow.policy_rules import POLICY_RULES, apply_policy
+from flowkit.flow.policies import Held, PolicyRejected, PolicyRule, apply_rule
+from flowkit.flow.policy_rules import POLICY_RULES
 from flowkit.graph import Policies
 
 STEP_MARK = "__flowkit_step__"
@@ -76,33 +76,42 @@ class StepMark:
 
         `configs` are what expressions in their options are computed of.
         """
-        policies, faults, seen = Policies(), list(self.faults), set[str]()
-        if self.steps > 1:
-            faults.append(_twice("step"))
         # As they are written: the outermost one first.
-        for one in reversed(self.applied):
-            if one.user is not None:
-                faults += _late_faults(one, configs)
-                continue
-            if one.name in seen and not POLICY_RULES[one.name].repeats:
-                faults.append(_twice(one.name))
-                continue
-            seen.add(one.name)
-            try:
-                given = one.evaluated(configs)
-                policies = apply_policy(one.name, policies, args=given.args, options=given.options)
-            except LateFailed as error:
-                faults.append(late_fault(one.name, error))
-            except PolicyRejected as error:
-                faults.append(
-                    MarkFault(
-                        decorator=one.name,
-                        rule="decorator-arguments",
-                        message=error.message,
-                        hint=error.hint or "",
-                    )
+        policies, faults = settle(tuple(reversed(self.applied)), POLICY_RULES, Policies(), configs)
+        twice = (_twice("step"),) if self.steps > 1 else ()
+        return policies, (*self.faults, *twice, *faults)
+
+
+def settle(
+    decorators: Sequence[Applied],
+    rules: Mapping[str, PolicyRule],
+    policies: Held,
+    configs: Configs,
+) -> tuple[Held, list[MarkFault]]:
+    """Return the policies with what decorators ask for, and what is wrong with the decorators.
+
+    `rules` are those of flowkit's own decorators; what a user's own are given is computed only, to
+    see that it can be.
+    """
+    faults, seen = list[MarkFault](), set[str]()
+    for one in decorators:
+        rule = rules[one.name] if one.user is None else None
+        if rule is not None and one.name in seen and not rule.repeats:
+            faults.append(_twice(one.name))
+            continue
+        seen.add(one.name)
+        try:
+            given = one.evaluated(configs)
+            if rule is not None:
+                policies = apply_rule(
+                    one.name, rule, policies, args=given.args, options=given.options
                 )
-        return policies, tuple(faults)
+        except LateFailed as error:
+            place = error.file, error.line
+            faults.append(_fault(one.name, "config-expression", error, at=place))
+        except PolicyRejected as error:
+            faults.append(_fault(one.name, "decorator-arguments", error))
+    return policies, faults
 
 
 def is_bare(args: Sequence[object], options: Mapping[str, object]) -> bool:
@@ -119,26 +128,6 @@ def is_plain_info(info: object) -> bool:
     except (TypeError, ValueError, RecursionError):
         return False
     return True
-
-
-def _late_faults(applied: Applied, configs: Configs) -> list[MarkFault]:
-    """Return what is wrong with what a user's own decorator was given, which is nothing or one."""
-    try:
-        applied.evaluated(configs)
-    except LateFailed as error:
-        return [late_fault(applied.name, error)]
-    return []
-
-
-def late_fault(decorator: str, error: LateFailed) -> MarkFault:
-    """Make the fault of an option that cannot be computed."""
-    return MarkFault(
-        decorator=decorator,
-        rule="config-expression",
-        message=error.message,
-        hint=error.hint or "",
-        at=(error.file, error.line),
-    )
 
 
 def step_mark(member: object) -> StepMark | None:
@@ -175,6 +164,14 @@ def mark_applied(function: Any, applied: Applied) -> None:
     before = before if isinstance(before, StepMark) else StepMark()
     after = replace(before, applied=(*before.applied, applied))
     _keep(function, place, after, decorator=applied.name)
+
+
+def _fault(
+    decorator: str, rule: str, error: FlowInvalid, *, at: tuple[str, int] | None = None
+) -> MarkFault:
+    return MarkFault(
+        decorator=decorator, rule=rule, message=error.message, hint=error.hint or "", at=at
+    )
 
 
 def _twice(decorator: str) -> MarkFault:

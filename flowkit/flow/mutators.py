@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple
 
 from flowkit.errors import FlowInvalid
 from flowkit.flow.drafts import FlowDraft
-from flowkit.flow.flow_decorators import mark_flow
+from flowkit.flow.flow_decorators import flow_applied, mark_flow
 from flowkit.flow.flow_rules import FLOW_RULES
 from flowkit.flow.marks import Applied
 from flowkit.flow.parameter_field import ParameterField
@@ -26,7 +27,7 @@ class DecoratorSpec(NamedTuple):
     kwargs: dict[str, Any]
 
 
-class Mutable:
+class Mutable(ABC):
     """What the views on a step and on a flow have in common: decorators that come and go."""
 
     IGNORE: ClassVar[int] = 1
@@ -36,11 +37,13 @@ class Mutable:
     OVERRIDE: ClassVar[int] = 3
     """Replace what is there already."""
 
+    @abstractmethod
     def _found(self) -> list[Applied]:
-        raise NotImplementedError
+        """Return the decorators, outermost first."""
 
+    @abstractmethod
     def _replace(self, decorators: list[Applied]) -> None:
-        raise NotImplementedError
+        """Put other decorators in their place."""
 
     @property
     def decorator_specs(self) -> Iterator[DecoratorSpec]:
@@ -226,7 +229,7 @@ class MutableFlow(Mutable):
             raise FlowInvalid(
                 f"there is no decorator of flows `{_named(deco_type)}`", hint=f"there are {known}"
             )
-        added = Applied(deco_type, tuple(deco_args or ()), dict(deco_kwargs or {}))
+        added = flow_applied(deco_type, deco_args or (), deco_kwargs or {})
         repeats = FLOW_RULES[deco_type].repeats
         self._add(added, duplicates, repeats=repeats, what="the flow")
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         Described,
         Exited,
         ExitHooksCalled,
-        Failed,
+        HookFailures,
         Imported,
         Message,
         Read,
@@ -61,8 +61,8 @@ __all__ = [
     "Described",
     "ExitHooksCalled",
     "Exited",
-    "Failed",
     "FlowNotImportable",
+    "HookFailures",
     "Imported",
     "Line",
     "LineReader",
@@ -98,7 +98,7 @@ __getattr__ = loads(
         ),
         "flowkit.worker.messages": (
             "Bind Bound CallExitHooks Cancel Channel Decorate Described ExitHooksCalled Exited "
-            "Failed Imported Message Read Refused Started Submit send"
+            "HookFailures Imported Message Read Refused Started Submit send"
         ),
         "flowkit.worker.output": "Line LineReader Stream",
         "flowkit.worker.sighting": "TaskSights",

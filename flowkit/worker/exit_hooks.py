@@ -11,18 +11,19 @@ from importlib import import_module
 
 from flowkit import wire
 from flowkit.errors import Corrupt
-from flowkit.flow import FlowSpec, exit_functions
+from flowkit.flow import exit_functions
 from flowkit.native import die_with_parent
 from flowkit.values import Failure, RunId
 from flowkit.worker.failure import failure_of
 from flowkit.worker.libc import flush_streams
-from flowkit.worker.messages import Failed
+from flowkit.worker.loading import LoadedFlow
+from flowkit.worker.messages import HookFailures
 
 
-def call_exit_hooks(flow_class: type[FlowSpec], run: RunId, *, succeeded: bool) -> Failed:
+def call_exit_hooks(loaded: LoadedFlow, run: RunId, *, succeeded: bool) -> HookFailures:
     """Call the functions one after the other; returns those that raised, and what."""
     failed = []
-    for function in exit_functions(flow_class, succeeded=succeeded):
+    for function in exit_functions(loaded.decorators, succeeded=succeeded):
         try:
             if _takes_run(function):
                 # By name: the client is a higher room, which workers know nothing of.
@@ -35,7 +36,7 @@ def call_exit_hooks(flow_class: type[FlowSpec], run: RunId, *, succeeded: bool) 
     return tuple(failed)
 
 
-def call_exit_hooks_in_child(flow_class: type[FlowSpec], run: RunId, *, succeeded: bool) -> Failed:
+def call_exit_hooks_in_child(loaded: LoadedFlow, run: RunId, *, succeeded: bool) -> HookFailures:
     """Do the same in a forked child: what the functions do to their process ends with it.
 
     A child that dies on the way stands as one failure.
@@ -46,7 +47,7 @@ def call_exit_hooks_in_child(flow_class: type[FlowSpec], run: RunId, *, succeede
         try:
             die_with_parent()
             os.close(reader)
-            failed = call_exit_hooks(flow_class, run, succeeded=succeeded)
+            failed = call_exit_hooks(loaded, run, succeeded=succeeded)
             with open(writer, "wb") as told:
                 told.write(wire.encode(failed))
         except BaseException as error:  # whatever it is, a child must not go on as a zygote
@@ -59,7 +60,7 @@ def call_exit_hooks_in_child(flow_class: type[FlowSpec], run: RunId, *, succeede
         answer = told.read()
     _, status = os.waitpid(pid, 0)
     with suppress(Corrupt):
-        return wire.decode(Failed, answer, name="exit hooks")
+        return wire.decode(HookFailures, answer, name="exit hooks")
     how = os.waitstatus_to_exitcode(status)
     message = f"their process ended with exit code {how}" if how >= 0 else f"signal {-how}"
     return (("exit hooks", Failure(type_name="ProcessDied", message=message)),)

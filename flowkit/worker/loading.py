@@ -56,6 +56,8 @@ class LoadedFlow:
     nodes: Mapping[str, Node]
     configs: Mapping[str, ResolvedConfig]
     """The configs and their values, by attribute."""
+    decorators: tuple[Applied, ...]
+    """The decorators of the flow as a whole, outermost first."""
     wrappers: Mapping[str, tuple[Applied, ...]]
     """Decorators of the user's own that run code around a step, by step, outermost first."""
 
@@ -79,7 +81,9 @@ class LoadedFlow:
             versions=tuple(versions_of(packages).items()),
         )
         nodes = {node.name: node for node in description.nodes}
-        return cls(flow_class, description, nodes, configs, draft.wrappers())
+        return cls(
+            flow_class, description, nodes, configs, tuple(draft.decorators), draft.wrappers()
+        )
 
     def with_specs(self, specs: Sequence[str]) -> LoadedFlow:
         """Return the same flow with what `--with` options put on its steps.

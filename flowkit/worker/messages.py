@@ -31,7 +31,7 @@ CHUNK = 1 << 16
 MOST_DESCRIPTORS = 16
 
 
-Failed = tuple[tuple[str, Failure], ...]
+HookFailures = tuple[tuple[str, Failure], ...]
 """Functions that raised, by name, and what."""
 
 
@@ -98,7 +98,7 @@ class CallExitHooks:
 class ExitHooksCalled:
     """The exit hooks have been called; those that raised, and what."""
 
-    failed: Failed
+    failed: HookFailures
 
 
 @dataclass(frozen=True, slots=True)

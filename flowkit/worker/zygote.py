@@ -179,7 +179,7 @@ class Zygote:
             case Bind():
                 self._bind(message)
             case CallExitHooks(run, succeeded):
-                failed = call_exit_hooks_in_child(self._loaded.flow_class, run, succeeded=succeeded)
+                failed = call_exit_hooks_in_child(self._loaded, run, succeeded=succeeded)
                 send(self._channel.socket, ExitHooksCalled(failed))
             case Decorate(specs):
                 self._decorate(specs)

@@ -388,6 +388,30 @@ def test_mutator_sees_what_with_has_added(lab: Lab) -> None:
     assert policies_of(ran)["start"].timeout.limit_s == 7
 
 
+def test_step_that_looks_at_its_flow_keeps_the_parameters_that_a_mutator_added(
+    any_lab: Lab,
+) -> None:
+    text = TWO_STEPS.replace("class Flow", "@everywhere\n    class Flow")
+    text = text.replace("self.sum =", "self.names = [one.name for one in self]; self.sum =")
+    ran = any_lab.run(HELPERS + MUTATORS + text)
+    assert ran.value("names", "start") == ["start", "end"]
+    assert ran.value("sum", "start") == 31
+
+
+def test_exit_hook_that_a_mutator_adds_is_called(any_lab: Lab) -> None:
+    mutator = f"""
+    def note(run):
+        with open({str(any_lab.folder / "noted")!r}, "w") as file:
+            file.write(run.pathspec)
+
+    class noted(FlowMutator):
+        def mutate(self, flow):
+            flow.add_decorator("exit_hook", deco_kwargs={{"on_success": [note]}})
+    """
+    any_lab.run(HELPERS + mutator + TWO_STEPS.replace("class Flow", "@noted\n    class Flow"))
+    assert (any_lab.folder / "noted").read_text() == "Flow/1"
+
+
 def test_mutator_is_inherited_with_the_flow(lab: Lab) -> None:
     text = TWO_STEPS.replace("class Flow", "@everywhere\n    class Common")
     text += """

@@ -14,6 +14,7 @@ from flowkit.flow import (
     conda,
     conda_base,
     describe_flow,
+    draft_flow,
     exit_functions,
     exit_hook,
     kubernetes,
@@ -180,8 +181,9 @@ def test_decorators_of_a_base_class_are_inherited_and_give_way(flow_module: Load
 
 def test_functions_of_exit_hooks_are_found_by_how_a_run_ended(flow_module: LoadModule) -> None:
     flow = exit_hook(on_success=[praise], on_error=[tell, praise])(flow_module(FLOW).Flow)
-    assert exit_functions(flow, succeeded=True) == [praise]
-    assert exit_functions(flow, succeeded=False) == [tell, praise]
+    decorators = draft_flow(flow).decorators
+    assert exit_functions(decorators, succeeded=True) == [praise]
+    assert exit_functions(decorators, succeeded=False) == [tell, praise]
 
 
 def test_flow_decorator_above_a_step_says_what_it_is_for() -> None:
