@@ -2,12 +2,13 @@
 
 `spec`: FlowSpec and what its objects do in a step. `decorators`: step and the policies.
 `parameters`, `include_file`: values given when a run starts. `config_field`, `configs`: values
-known before decorators count; `late`: what stands for them. `reading`: class to description.
-`current_task`: facts about the running task. `task_state`, `inputs`, `merge`, `caught`: what a step
-works with while it runs.
+known before decorators count; `late`: what stands for them. `choosing`: the flow that is meant.
+`reading`: class to description. `current_task`: facts about the running task. `task_state`,
+`inputs`, `merge`, `caught`: what a step works with while it runs.
 """
 
 from flowkit.flow.caught import CaughtFailure, MetaflowExceptionWrapper
+from flowkit.flow.choosing import choose_flow, find_flows
 from flowkit.flow.config_field import Config
 from flowkit.flow.config_value import ConfigValue, read_config_json
 from flowkit.flow.configs import ConfigsRejected, ResolvedConfig, resolve_configs, values_of
@@ -63,7 +64,7 @@ from flowkit.flow.parsers import (
     requirements_txt_parser,
     yaml_parser,
 )
-from flowkit.flow.reading import choose_flow, describe_flow, find_flows
+from flowkit.flow.reading import describe_flow
 from flowkit.flow.spec import FlowSpec, assigned, has_gone_on, importing, open_flow
 from flowkit.flow.task_state import TaskState, Transition
 from flowkit.flow.triggers import Triggers
