@@ -10,12 +10,20 @@ import msgspec
 
 from flowkit.flow.backends import BASE_RULES
 from flowkit.flow.policies import Options, PolicyRejected, PolicyRule, flag, text
-from flowkit.graph import ExitHooks, Project, Schedule, Trigger, TriggerEvent, TriggerFlow
+from flowkit.graph import (
+    BRANCH_NAMES,
+    ExitHooks,
+    Project,
+    Schedule,
+    Trigger,
+    TriggerEvent,
+    TriggerFlow,
+    is_branch_name,
+)
 
 _EVERY = {"weekly": "0 0 * * 0", "daily": "0 0 * * *", "hourly": "0 * * * *"}
 _CRON_FIELD = re.compile(r"[\w*?/,#-]+")
 _PROJECT_NAME = re.compile(r"[a-z0-9_]+")
-_BRANCH_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 LONGEST_NAME = 128
 
 
@@ -28,18 +36,10 @@ def _project(options: Options) -> Project:
         )
     branch = options.get("branch")
     if branch is not None:
-        branch = checked_branch(text("project", "branch", branch))
+        branch = text("project", "branch", branch)
+        if not is_branch_name(branch):
+            raise PolicyRejected(f"`{branch}` is no name for a branch", hint=BRANCH_NAMES)
     return Project(name, branch, flag("project", "production", options.get("production", False)))
-
-
-def checked_branch(branch: str) -> str:
-    """Return the name of a branch of a project. Raises PolicyRejected if it is none."""
-    if not _BRANCH_NAME.fullmatch(branch) or len(branch) > LONGEST_NAME:
-        raise PolicyRejected(
-            f"`{branch}` is no name for a branch",
-            hint="name it with letters, digits, `_`, `-` and `.`, 128 of them at most",
-        )
-    return branch
 
 
 def _schedule(options: Options) -> Schedule:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Reach,
     )
     from flowkit.graph.policies import (
+        BRANCH_NAMES,
         Backend,
         CardPolicy,
         Catch,
@@ -41,10 +42,12 @@ if TYPE_CHECKING:
         Trigger,
         TriggerEvent,
         TriggerFlow,
+        is_branch_name,
     )
     from flowkit.graph.shape import Graph
 
 __all__ = [
+    "BRANCH_NAMES",
     "RESERVED_NAMES",
     "RULES",
     "Backend",
@@ -73,6 +76,7 @@ __all__ = [
     "TriggerEvent",
     "TriggerFlow",
     "check",
+    "is_branch_name",
     "reserved_name",
     "to_dot",
     "to_json",
@@ -89,8 +93,8 @@ __getattr__ = loads(
             "Case ConfigDescription FlowDescription Kind Node ParameterDescription Place Reach"
         ),
         "flowkit.graph.policies": (
-            "Backend CardPolicy Catch ExitHooks FlowPolicies Policies Project Resources Retry "
-            "Schedule Timeout Trigger TriggerEvent TriggerFlow"
+            "BRANCH_NAMES Backend CardPolicy Catch ExitHooks FlowPolicies Policies Project "
+            "Resources Retry Schedule Timeout Trigger TriggerEvent TriggerFlow is_branch_name"
         ),
         "flowkit.graph.shape": "Graph",
     },

@@ -85,6 +85,20 @@ class Policies:
     cards: tuple[CardPolicy, ...] = ()
 
 
+def is_branch_name(name: str) -> bool:
+    """Say whether a branch of a project can be called so.
+
+    >>> is_branch_name("new.idea-2"), is_branch_name("a/b")
+    (True, False)
+    """
+    return 0 < len(name) <= 128 and all(
+        letter.isascii() and (letter.isalnum() or letter in "_.-") for letter in name
+    )
+
+
+BRANCH_NAMES = "name it with letters, digits, `_`, `-` and `.`, 128 of them at most"
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """The project that a flow belongs to, and where in it.
