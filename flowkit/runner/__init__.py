@@ -1,13 +1,17 @@
 """Driving runs: executor reports to events, scheduler commands to actions.
 
-`session`: a flow that can be run or resumed, the library behind the command line. `source`:
-naming a flow. `drive`: the loop. `origin`: what a resume starts from. `feed`: the metadata index,
-in batches. `logbook`: what attempts print. `cards`: those of processes that died. `progress`: the
-facts that a watcher is told. `telling`: those facts in words. `stopping`: asking a run to stop.
-`backends`: what a flow may ask for that there is not.
+`opening`: reading a flow; `session`: a flow that can be run or resumed, the library behind the
+command line; `options`: what is chosen for a run. `source`: naming a flow. `projects`: where a run
+belongs. `run_files`: files that tell of a run. `drive`: the loop. `origin`: what a resume starts
+from. `reuse`: earlier tasks that may stand for new ones. `feed`: the metadata index, in batches.
+`logbook`: what attempts print. `cards`: those of processes that died. `progress`: the facts that a
+watcher is told. `telling`: those facts in words. `stopping`: asking a run to stop. `backends`: what
+a flow may ask for that there is not.
 """
 
 from flowkit.runner.backends import BackendMissing, refuse_backends
+from flowkit.runner.opening import Resumes, open_session
+from flowkit.runner.options import RunOptions
 from flowkit.runner.progress import (
     Idled,
     Listener,
@@ -21,7 +25,7 @@ from flowkit.runner.progress import (
     TaskStarted,
     is_cancelled,
 )
-from flowkit.runner.session import FlowSession, Resumes, RunOptions, open_session
+from flowkit.runner.session import FlowSession
 from flowkit.runner.source import FlowSource
 from flowkit.runner.stopping import StopSwitch
 from flowkit.runner.telling import ended_line, lines_of, told

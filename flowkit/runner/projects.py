@@ -2,15 +2,47 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from flowkit.client import Workspace, missing_run
 from flowkit.errors import UsageError
-from flowkit.graph import FlowDescription, Project
+from flowkit.graph import BRANCH_NAMES, FlowDescription, Project, is_branch_name
+from flowkit.records import RunRecord
+from flowkit.runner.options import RunOptions
 from flowkit.values import ProjectBranch, RunId
 
-_BRANCH = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """Where a run belongs, and the runs whose end is said to have started it."""
+
+    project: ProjectBranch | None
+    triggers: tuple[RunId, ...]
+
+
+def belonging_of(
+    workspace: Workspace,
+    description: FlowDescription,
+    options: RunOptions,
+    *,
+    user: str,
+    origin: RunRecord | None = None,
+) -> Belonging:
+    """Say where a run of the flow belongs.
+
+    One that resumes `origin` stays where that was, in what the options do not say.
+
+    Raises what `branch_of` and `runs_that_trigger` raise.
+    """
+    branch, production = options.branch, options.production
+    project = branch_of(description, branch=branch, production=production, user=user)
+    triggers = runs_that_trigger(workspace, description, options.triggers)
+    if origin is None:
+        return Belonging(project, triggers)
+    if project is not None and branch is None and not production:
+        project = origin.project or project
+    return Belonging(project, triggers or origin.triggers)
 
 
 def branch_of(
@@ -33,11 +65,8 @@ def branch_of(
             )
         return None
     _check_free(project, branch=branch, production=production)
-    if branch is not None and not _BRANCH.fullmatch(branch):
-        raise UsageError(
-            f"`{branch}` is no name for a branch",
-            hint="name it with letters, digits, `_`, `-` and `.`, 128 of them at most",
-        )
+    if branch is not None and not is_branch_name(branch):
+        raise UsageError(f"`{branch}` is no name for a branch", hint=BRANCH_NAMES)
     name, is_production = branch or project.branch, production or project.production
     if is_production:
         return ProjectBranch(project.name, f"prod.{name}" if name else "prod")
