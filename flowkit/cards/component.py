@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowkit.cards.markup import Html, tag, text
-from flowkit.errors import FlowkitError
+from flowkit.errors import FlowInvalid, FlowkitError
 
 
 class CardComponent:
@@ -23,11 +23,17 @@ class CardComponent:
 
     def render(self) -> Any:
         """Return what is shown."""
-        raise NotImplementedError(f"{type(self).__name__}.render is not written")
+        raise FlowInvalid(
+            f"component `{type(self).__name__}` has no `render`",
+            hint="write a method `render` that returns what is shown",
+        )
 
     def update(self, *args: Any, **options: Any) -> None:
         """Change what is shown; a card shows it after its next `refresh`."""
-        raise NotImplementedError(f"{type(self).__name__} cannot be updated")
+        raise FlowInvalid(
+            f"component `{type(self).__name__}` cannot be updated",
+            hint="write a method `update`, or append another component",
+        )
 
 
 UserComponent = CardComponent

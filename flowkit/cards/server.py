@@ -13,7 +13,7 @@ from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from flowkit.cards.markup import Html, tag
@@ -130,70 +130,72 @@ def _is_loopback(host: str) -> bool:
 
 
 def _handler(server: CardServer) -> type[BaseHTTPRequestHandler]:
-    class Answers(BaseHTTPRequestHandler):
-        server_version, sys_version = "flowkit", ""
+    return type("Answers", (_Answers,), {"cards": server})
 
-        def do_GET(self) -> None:
-            """Answer one request."""
-            asked = urlsplit(self.path)
-            query = {name: values[-1] for name, values in parse_qs(asked.query).items()}
-            if not self._may(query):
-                return self._send(403, "the address lacks the token that was printed\n")
-            try:
-                match asked.path:
-                    case "/":
-                        page, policy = server.page()
-                        self._send(200, page, kind="text/html", policy=policy)
-                    case "/cards":
-                        self._send(200, json.dumps(server.listed()), kind="application/json")
-                    case "/card":
-                        number = query.get("number", "")
-                        card = server.find(query.get("task", ""), int(number or 0))
-                        if card is None:
-                            self._send(404, "no such card\n")
-                        else:
-                            self._send(
-                                200, card.get(), kind="text/html", policy="sandbox allow-popups"
-                            )
-                    case _:
-                        self._send(404, "nothing here\n")
-            except (FlowkitError, ValueError) as error:
-                self._send(404, f"{error}\n")
 
-        def _may(self, query: dict[str, str]) -> bool:
-            if server.token is None:
-                name = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
-                return name in server.hosts or name == "::1"
-            try:
-                cookie = SimpleCookie(self.headers.get("Cookie", "")).get(_COOKIE)
-            except CookieError:
-                cookie = None
-            given = query.get("token") or (cookie.value if cookie else "")
-            return compare_digest(given.encode(), server.token.encode())
+class _Answers(BaseHTTPRequestHandler):
+    """Answers requests about the cards of one server."""
 
-        def _send(
-            self, status: int, text: str, *, kind: str = "text/plain", policy: str | None = None
-        ) -> None:
-            data = text.encode()
-            self.send_response(status)
-            self.send_header("Content-Type", f"{kind}; charset=utf-8")
-            self.send_header("Content-Length", str(len(data)))
-            self.send_header("Cache-Control", "no-store")
-            self.send_header("X-Content-Type-Options", "nosniff")
-            self.send_header("Referrer-Policy", "no-referrer")
-            if policy:
-                self.send_header("Content-Security-Policy", policy)
-            if status == 200 and server.token:
-                self.send_header(
-                    "Set-Cookie", f"{_COOKIE}={server.token}; HttpOnly; SameSite=Strict; Path=/"
-                )
-            self.end_headers()
-            self.wfile.write(data)
+    cards: ClassVar[CardServer]
+    server_version, sys_version = "flowkit", ""
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Keep quiet: the terminal is the user's."""
+    def do_GET(self) -> None:
+        """Answer one request."""
+        asked = urlsplit(self.path)
+        query = {name: values[-1] for name, values in parse_qs(asked.query).items()}
+        if not self._may(query):
+            return self._send(403, "the address lacks the token that was printed\n")
+        try:
+            match asked.path:
+                case "/":
+                    page, policy = self.cards.page()
+                    self._send(200, page, kind="text/html", policy=policy)
+                case "/cards":
+                    self._send(200, json.dumps(self.cards.listed()), kind="application/json")
+                case "/card":
+                    number = query.get("number", "")
+                    card = self.cards.find(query.get("task", ""), int(number or 0))
+                    if card is None:
+                        self._send(404, "no such card\n")
+                    else:
+                        self._send(200, card.get(), kind="text/html", policy="sandbox allow-popups")
+                case _:
+                    self._send(404, "nothing here\n")
+        except (FlowkitError, ValueError) as error:
+            self._send(404, f"{error}\n")
 
-    return Answers
+    def _may(self, query: dict[str, str]) -> bool:
+        if self.cards.token is None:
+            name = urlsplit(f"//{self.headers.get('Host', '')}").hostname or ""
+            return name in self.cards.hosts or name == "::1"
+        try:
+            cookie = SimpleCookie(self.headers.get("Cookie", "")).get(_COOKIE)
+        except CookieError:
+            cookie = None
+        given = query.get("token") or (cookie.value if cookie else "")
+        return compare_digest(given.encode(), self.cards.token.encode())
+
+    def _send(
+        self, status: int, text: str, *, kind: str = "text/plain", policy: str | None = None
+    ) -> None:
+        data = text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Referrer-Policy", "no-referrer")
+        if policy:
+            self.send_header("Content-Security-Policy", policy)
+        if status == 200 and self.cards.token:
+            self.send_header(
+                "Set-Cookie", f"{_COOKIE}={self.cards.token}; HttpOnly; SameSite=Strict; Path=/"
+            )
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep quiet: the terminal is the user's."""
 
 
 _STYLE = """

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar
 
-from flowkit.errors import FlowkitError, NotFound, UsageError
+from flowkit.errors import FlowInvalid, FlowkitError, NotFound, UsageError
 from flowkit.store import load_plugin
 
 GROUP = "flowkit.cards"
@@ -50,11 +50,17 @@ class CardTemplate:
 
     def render(self, task: Any) -> str:
         """Return the card of a task (a `flowkit.Task`) that has ended, as one HTML document."""
-        raise NotImplementedError(f"{type(self).__name__}.render is not written")
+        raise FlowInvalid(
+            f"card template `{type(self).__name__}` has no `render`",
+            hint="write a method `render` that returns an HTML document",
+        )
 
     def render_runtime(self, task: Any, data: Any) -> str:
         """Return the card of a task that runs; `data` is what `refresh` was given."""
-        raise NotImplementedError(f"{type(self).__name__}.render_runtime is not written")
+        raise FlowInvalid(
+            f"card template `{type(self).__name__}` has no `render_runtime`",
+            hint="write it, or leave `RUNTIME_UPDATABLE` False",
+        )
 
     def refresh(self, task: Any, data: Any) -> Any:
         """Return data, as JSON, that a viewer is given with the card of a running task."""
