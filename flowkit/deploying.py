@@ -166,11 +166,9 @@ class Deployer:
         cwd: str | Path | None = None,
         **top_opts: Any,
     ) -> None:
-        if profile is not None:
-            raise UsageError(
-                f"there is no profile `{profile}`: flowkit has no profiles",
-                hint="put settings into `flowkit.toml` in the folder `cwd`, or give them by name",
-            )
+        from flowkit.settings import refuse_profile  # it costs more than all of this
+
+        refuse_profile(profile)
         self._flow_file, self._shows_output = str(flow_file), show_output
         self._env, self._top = dict(env or {}), top_opts
         self._cwd = str(cwd) if cwd is not None else None

@@ -17,6 +17,7 @@ from flowkit.launch.driving import Driving, OnLine, Order, Resumption, Stream
 from flowkit.launch.executing import ExecutingRun
 from flowkit.launch.options import Place, TopOptions, words_of
 from flowkit.runner import FlowSource
+from flowkit.settings import refuse_profile
 
 
 class Runner:
@@ -55,11 +56,7 @@ class Runner:
         cwd: str | Path | None = None,
         **top_opts: Any,
     ) -> None:
-        if profile is not None:
-            raise UsageError(
-                f"there is no profile `{profile}`: flowkit has no profiles",
-                hint="put settings into `flowkit.toml` in the folder `cwd`, or give them by name",
-            )
+        refuse_profile(profile)
         self._source = FlowSource.parse(str(flow_file))
         self._shows_output = show_output
         self._place, self._top = Place.of(env, cwd), TopOptions.of(top_opts)
