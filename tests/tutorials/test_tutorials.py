@@ -19,8 +19,6 @@ from typing import Any
 
 import pytest
 
-import flowkit
-
 METAFLOW = os.environ.get("FLOWKIT_TUTORIALS_METAFLOW")
 
 pytestmark = [
@@ -62,13 +60,7 @@ TUTORIALS = [
     pytest.param("01-playlist/playlist.py", "PlayListFlow", (), id="01"),
     pytest.param("01-playlist/playlist.py", "PlayListFlow", ("--genre", "comedy"), id="01-comedy"),
     pytest.param("02-statistics/stats.py", "MovieStatsFlow", (), id="02"),
-    pytest.param(
-        *("03-playlist-redux/playlist.py", "PlayListFlow", ()),
-        marks=pytest.mark.skipif(
-            "get_metadata" not in flowkit.__all__, reason="flowkit has no `get_metadata` yet"
-        ),
-        id="03",
-    ),
+    pytest.param("03-playlist-redux/playlist.py", "PlayListFlow", (), id="03"),
     pytest.param(
         *("04-playlist-plus/playlist.py", "PlayListFlow", ()),
         marks=pytest.mark.skip(reason="its `@conda` fetches packages from the network"),
