@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.formats import FileFormat
+from flowkit.table.json_keys import respelled, spellings
 from flowkit.table.projection import Unlike, plain_type
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ _COMPRESSED: Final = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 _UNREAD: Final = (".deflate", ".lz4", ".lzo", ".lzo_deflate", ".snappy")
 _LINE_BREAKS: Final = {"n": "\n", "r": "\r"}
 _FIRST_BYTES: Final = 1 << 20
-_FIRST_LINES: Final = 1000
 
 
 class TextFile:
@@ -142,29 +141,31 @@ def open_json(
     import pyarrow
     import pyarrow.json
 
-    source = _opener(open_file, path)
-    # Keys of JSON may be written in another case than the table has them.
-    by_fold = {name.lower(): name for name in types}
-    first = _keys(source())
-    found = {name: by_fold.get(name.lower()) for name in first if name not in types}
-    named = {table_name: name for name, table_name in found.items() if table_name is not None}
-    names = {name: named.get(name, name) if name not in first else name for name in types}
-    schema = pyarrow.schema([pyarrow.field(name, plain_type(kind)) for name, kind in types.items()])
+    fields = [pyarrow.field(name, kind) for name, kind in types.items()]
+    spelled = spellings(fields)
+    schema = pyarrow.schema([field.with_type(plain_type(field.type)) for field in fields])
 
     def read(columns: Sequence[str]) -> Iterator[pyarrow.RecordBatch]:
-        if not first:
-            return
         explicit = pyarrow.schema(
-            [pyarrow.field(names[name], _as_json(schema.field(name))) for name in columns]
+            [field.with_type(_as_json(field)) for field in map(schema.field, columns)]
         )
         options = pyarrow.json.ParseOptions(
             explicit_schema=explicit, unexpected_field_behavior="ignore"
         )
-        with pyarrow.json.open_json(
-            source(), pyarrow.json.ReadOptions(use_threads=False, block_size=block_bytes), options
-        ) as reader:
-            for batch in reader:
-                yield batch.rename_columns(list(columns))
+        # Of a file whose rows are only counted, no key matters.
+        source = respelled(decompressed(open_file(), path), spelled if columns else {})
+        try:
+            reader = pyarrow.json.open_json(
+                source,
+                pyarrow.json.ReadOptions(use_threads=False, block_size=block_bytes),
+                options,
+            )
+        except pyarrow.ArrowInvalid as error:
+            if "Empty JSON" in str(error):
+                return
+            raise
+        with reader:
+            yield from reader
 
     return TextFile(schema, read)
 
@@ -181,19 +182,6 @@ def json_schema(source: Any) -> pyarrow.Schema:
         if "Empty JSON" in str(error):
             return pyarrow.schema([])
         raise
-
-
-def _keys(source: Any) -> list[str]:
-    """Return the keys of the first lines of JSON; what is damaged is found when it is read."""
-    with source:
-        lines = source.read(_FIRST_BYTES).splitlines()[:_FIRST_LINES]
-    found: dict[str, None] = {}
-    for line in filter(None, map(bytes.strip, lines)):
-        try:
-            found.update(dict.fromkeys(json.loads(line)))
-        except (TypeError, ValueError):
-            return list(found) or [""]
-    return list(found)
 
 
 def decompressed(source: Any, path: str) -> Any:

@@ -472,6 +472,12 @@ def test_nested_columns_are_read(kind: str, tmp_path: Path, writing: Write) -> N
     assert cities.to_arrow().to_pylist() == [{"place": {"city": "Oslo"}}]
 
 
+def test_keys_of_json_that_differ_in_case_alone_stay_apart(tmp_path: Path, writing: Write) -> None:
+    rows = pyarrow.table({"id": [1], "ID": [2], "userId": [3]})
+    writing(tmp_path / "t/a.json", rows, "json")
+    assert Table.folder(tmp_path / "t").scan().to_arrow().to_pylist() == rows.to_pylist()
+
+
 @pytest.mark.parametrize("kind", ["csv", "json"])
 def test_text_may_be_compressed(kind: str, tmp_path: Path, writing: Write) -> None:
     plain = tmp_path / f"plain.{kind}"

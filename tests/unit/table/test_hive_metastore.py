@@ -332,6 +332,46 @@ def test_nested_columns_are_found_in_any_case(metastore: HiveMetastore, tmp_path
     ]
 
 
+def test_keys_of_json_are_found_in_any_case(metastore: HiveMetastore, tmp_path: Path) -> None:
+    rows = [
+        {"userId": 1, "page": 'the "USERID": of', "AT": {"cityName": "Oslo", "zip": 1}},
+        {"userid": 2, "Page": "\\", "at": {"cityname": "Bergen", "ZIP": 2}, "Straße": [{"A": 1}]},
+    ]
+    # Some rows are spelled in a way that none of the first blocks shows.
+    late = [{"userid": at, "page": "x" * 1000} for at in range(3000)] + [{"USERID": 7}]
+    put(tmp_path / "t/a", "\n".join(json.dumps(one, ensure_ascii=False) for one in rows))
+    put(tmp_path / "t/b", "\n".join(map(json.dumps, late)))
+    metastore.add_table(
+        "web.t",
+        {
+            "userid": "bigint",
+            "page": "string",
+            "at": "struct<zip:int,cityname:string>",
+            "straße": "array<struct<a:int>>",
+        },
+        location=str(tmp_path / "t"),
+        storage="json",
+    )
+    found = Table("web.t").scan().to_arrow().to_pylist()
+    assert found[:2] == [
+        {
+            "userid": 1,
+            "page": 'the "USERID": of',
+            "at": {"zip": 1, "cityname": "Oslo"},
+            "straße": None,
+        },
+        {
+            "userid": 2,
+            "page": "\\",
+            "at": {"zip": 2, "cityname": "Bergen"},
+            "straße": [{"a": 1}],
+        },
+    ]
+    assert found[-1]["userid"] == 7
+    assert Table("web.t").scan(where="userid = 7").count() == 2
+    assert Table("web.t").scan().count() == 3003
+
+
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
