@@ -12,10 +12,10 @@
 * `shards`: some rows of a snapshot as a small value
 * `reading`, `row_groups`, `decoding`, `shaping`, `projection`, `deletes`, `files`: a shard's rows,
   from files
-* `formats`, `streaming`, `text_files`: files that are not Parquet
+* `formats`, `streaming`, `text_files`, `json_keys`: files that are not Parquet
 * `data_frame`, `sql`, `previews`: rows in memory
 * `writing`, `incoming`, `conforming`, `partitioning`, `transforms`, `sorting`, `encoding`,
-  `datafiles`, `written`: rows into data files
+  `null_structs`, `datafiles`, `written`: rows into data files
 * `committing`, `changes`, `deleting`, `rewriting`, `upserting`, `keys`, `retrying`: data files
   into one snapshot, once
 * `refs`, `expiry`, `orphans`, `reachable`: branches, and upkeep

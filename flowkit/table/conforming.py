@@ -38,6 +38,7 @@ from pyiceberg.types import (
 )
 
 from flowkit.table.errors import Misfit, SchemaMismatch
+from flowkit.table.null_structs import filled, nulls
 
 _FIELD_ID: Final = b"PARQUET:field_id"
 
@@ -200,7 +201,7 @@ def _converted(
     column: pa.Array | None, field: NestedField, target: pa.DataType, place: _Place
 ) -> pa.Array:
     if column is None or pa.types.is_null(column.type):
-        return pa.nulls(place.rows, target)
+        return nulls(place.rows, target)
     if pa.types.is_dictionary(column.type):
         values = field.model_copy(update={"required": False})
         inner = replace(place, rows=len(column.dictionary))
@@ -238,19 +239,21 @@ def _places(found: Iterable[pa.Field], expected: StructType, by_id: bool) -> lis
 def _converted_struct(
     column: Any, kind: StructType, target: pa.DataType, place: _Place
 ) -> pa.Array:
-    # Only a struct that is not null needs its required fields.
-    rows = column.drop_null() if column.null_count else column
     children = []
     places = _places(column.type, kind, place.by_id)
+    # Flattened, fields are null where the struct is.
+    found = column.flatten()
     for field, arrow, at in zip(kind.fields, target, places, strict=True):
         inner = place.inside(field.name, len(column))
-        if at is not None and field.required:
-            nulls = rows.field(at).null_count
-            if nulls:
-                raise inner.misfit(f"{field.field_type}, required", f"{nulls} nulls")
+        child = found[at] if at is not None else pa.nulls(len(column))
+        if field.required:
+            # Only a struct that is not null needs its required fields.
+            missing = child.null_count - column.null_count
+            if missing:
+                raise inner.misfit(f"{field.field_type}, required", f"{missing} nulls")
             field = field.model_copy(update={"required": False})
-        child = column.field(at) if at is not None else None
-        children.append(_converted(child, field, arrow.type, inner))
+        made = _converted(child, field, arrow.type, inner)
+        children.append(made if arrow.nullable else filled(made))
     mask = column.is_null() if column.null_count else None
     return pa.StructArray.from_arrays(children, fields=list(target), mask=mask)
 

@@ -153,3 +153,19 @@ def test_any_history_of_changes_reads_as_the_table_is_now(data: st.DataObject) -
         assert sorted(map(repr, pyarrow.concat_tables(shards).to_pylist())) == by_model
         batches = list(history.table.scan().batches("1MB"))
         assert pyarrow.Table.from_batches(batches, read.schema).to_pylist() == read.to_pylist()
+
+
+def test_a_new_struct_with_a_required_field_is_null_in_rows_old_and_new() -> None:
+    place = pyarrow.struct([pyarrow.field("zip", pyarrow.int64(), nullable=False)])
+    table = Table.create(
+        "n.t", pyarrow.schema({"id": "int64", "k": "string"}), partition=["k"], sort=["id desc"]
+    )
+    table.append({"id": [1, 2], "k": ["a", "b"]})
+    with table.evolve() as change:
+        change.add_column("place", place)
+    table.append({"id": [3, 4, 5], "k": ["a", "b", "a"]})
+    table.upsert({"id": [1, 6], "k": ["a", "b"], "place": [{"zip": 150}, None]}, on=["id"])
+    table.delete("id = 3")
+    found = Table("n.t").scan().to_arrow()
+    assert sorted(found["id"].to_pylist()) == [1, 2, 4, 5, 6]
+    assert [one["id"] for one in found.to_pylist() if one["place"]] == [1]

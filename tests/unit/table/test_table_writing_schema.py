@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.schema import Schema
@@ -148,6 +149,76 @@ def test_a_required_field_of_a_struct_may_not_be_null() -> None:
     with pytest.raises(SchemaMismatch) as raised:
         through(PERSON, values)
     assert raised.value.misfits[0].column == "c.name"
+
+
+INNER = StructType(NestedField(20, "x", UUIDType(), required=True))
+DEEP = StructType(
+    NestedField(10, "n", LongType(), required=True),
+    NestedField(11, "id", UUIDType(), required=True),
+    NestedField(12, "text", StringType(), required=True),
+    NestedField(13, "all", ListType(14, LongType(), True), required=True),
+    NestedField(15, "by", MapType(16, StringType(), 17, UUIDType(), True), required=True),
+    NestedField(18, "inner", INNER, required=True),
+    NestedField(19, "maybe", INNER.model_copy(), required=False),
+)
+
+
+def test_required_fields_of_a_struct_that_is_null_can_be_written() -> None:
+    schema = Schema(NestedField(1, "c", DEEP, required=False))
+    arrow = schema_to_pyarrow(schema)
+    value = {
+        "n": 1,
+        "id": UUID_BYTES,
+        "text": "a",
+        "all": [1],
+        "by": [("a", UUID_BYTES)],
+        "inner": {"x": UUID_BYTES},
+        "maybe": None,
+    }
+    whole = pa.StructArray.from_arrays(
+        [pa.array([value[field.name]] * 2, plain(field.type)) for field in arrow.field("c").type],
+        names=list(value),
+    )
+    # What lies behind the second is null all the way down, as Polars and casts leave it.
+    hidden = pa.concat_arrays([whole.slice(0, 1), pa.nulls(2, whole.type)])
+    for batch, expected in (
+        (pa.record_batch([pa.array([1, 2])], names=["other"]), [False, False]),
+        (pa.record_batch([pa.nulls(2)], names=["c"]), [False, False]),
+        (pa.record_batch([hidden], names=["c"]), [True, False, False]),
+        (pa.record_batch([hidden.slice(1)], names=["c"]), [False, False]),
+    ):
+        found = conform(batch, schema.as_struct(), arrow, table="n.t")
+        found.validate(full=True)
+        sink = pa.BufferOutputStream()
+        pq.write_table(pa.Table.from_batches([found]), sink)
+        read = pq.read_table(pa.BufferReader(sink.getvalue()))["c"]
+        assert read.is_valid().to_pylist() == expected
+
+
+def plain(kind: pa.DataType) -> pa.DataType:
+    """A type whose fields may all be null, with bytes for a UUID."""
+    if kind == pa.uuid():
+        return pa.binary(16)
+    if pa.types.is_struct(kind):
+        return pa.struct([(field.name, plain(field.type)) for field in kind])
+    if pa.types.is_large_list(kind):
+        return pa.list_(plain(kind.value_type))
+    if pa.types.is_map(kind):
+        return pa.map_(plain(kind.key_type), plain(kind.item_type))
+    return kind
+
+
+def test_a_required_field_is_missed_only_where_its_struct_is_there() -> None:
+    kind = StructType(NestedField(2, "in", PERSON, required=True))
+    inner = pa.array([{"name": "a"}, {"name": None}], pa.struct([("name", pa.string())]))
+    values = pa.StructArray.from_arrays([inner], names=["in"], mask=pa.array([False, True]))
+    assert through(kind, values) == [{"in": {"name": "a", "age": None}}, None]
+    with pytest.raises(SchemaMismatch) as raised:
+        through(kind, pa.StructArray.from_arrays([inner], names=["in"]))
+    assert (raised.value.misfits[0].column, raised.value.misfits[0].found) == (
+        "c.in.name",
+        "1 nulls",
+    )
 
 
 def test_lists_of_structs_are_widened_inside() -> None:
