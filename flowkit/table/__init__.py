@@ -3,7 +3,7 @@
 * `table`, `scan`: the face: `Table`, and `Scan`, which says what to read of which version
 * `sources`, `iceberg`: the seam under the face, and Iceberg behind it
 * `catalogs`, `loading`: from settings to a catalog, from a name to a table
-* `schemas`, `models`, `evolution`: making tables, and changing their columns and partitions
+* `schemas`, `models`, `counterparts`, `evolution`: making tables, changing columns and partitions
 * `filters`, `parsing`, `settling`, `literals`, `conditions`: filters as users write them, what
   they mean, and as plain data
 * `snapshots`, `history`, `targets`: which version, which columns of it

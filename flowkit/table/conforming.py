@@ -53,11 +53,9 @@ def _is_zoned(kind: Any) -> bool:
 
 _FITS: Final[dict[type[IcebergType], Callable[[Any], bool]]] = {
     BooleanType: pa.types.is_boolean,
-    IntegerType: lambda kind: (
-        pa.types.is_integer(kind)
-        and kind.bit_width <= (32 if pa.types.is_signed_integer(kind) else 16)
-    ),
-    LongType: lambda kind: pa.types.is_integer(kind) and kind != pa.uint64(),
+    # Of unsigned integers as wide as the column, the values tell.
+    IntegerType: lambda kind: pa.types.is_integer(kind) and kind.bit_width <= 32,
+    LongType: pa.types.is_integer,
     FloatType: lambda kind: pa.types.is_floating(kind) and kind.bit_width <= 32,
     DoubleType: pa.types.is_floating,
     DateType: pa.types.is_date,

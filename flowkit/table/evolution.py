@@ -54,7 +54,7 @@ class Evolution:
         """
         path = tuple(name.split("."))
         with _explained(self._table.name):
-            self._schema.add_column(path, iceberg_type(type), doc=doc)
+            self._schema.add_column(path, iceberg_type(type, column=name), doc=doc)
             if before is not None:
                 self._check(before)
                 self._schema.move_before(path, tuple(before.split(".")))
@@ -78,7 +78,7 @@ class Evolution:
         """Let a column hold more: `int` to `long`, `float` to `double`, more decimal digits."""
         self._check(name)
         with _explained(self._table.name):
-            self._schema.update_column(tuple(name.split(".")), iceberg_type(type))
+            self._schema.update_column(tuple(name.split(".")), iceberg_type(type, column=name))
         return self
 
     def move_column(self, name: str, *, before: str | None = None) -> Evolution:
@@ -134,8 +134,12 @@ class Evolution:
                     update.add_field(term.column, term.transform, term.name)
 
 
-def iceberg_type(type_: Any) -> IcebergType:
+def iceberg_type(type_: Any, *, column: str = "it") -> IcebergType:
     """Return a type of the format, given as pyarrow's, pyiceberg's or by name.
+
+    Args:
+        type_: the type.
+        column: what has it, for errors.
 
     Raises:
         SchemaInvalid: there is no such type.
@@ -147,7 +151,7 @@ def iceberg_type(type_: Any) -> IcebergType:
     if isinstance(type_, IcebergType):
         return type_
     if isinstance(type_, pyarrow.DataType):
-        return schema_of(pyarrow.schema([pyarrow.field("it", type_)])).fields[0].field_type
+        return schema_of(pyarrow.schema([pyarrow.field(column, type_)])).fields[0].field_type
     try:
         return TypeAdapter(IcebergType).validate_python(type_)
     except (ValidationError, ValueError) as error:

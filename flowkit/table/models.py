@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard, Union, get_args, get_origin
 from uuid import UUID
 
 from flowkit.table.errors import SchemaInvalid
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pyiceberg.schema import Schema
     from pyiceberg.types import IcebergType, NestedField
+
+_MOST_DIGITS: Final = 38
 
 
 def is_model(source: object) -> TypeGuard[type[BaseModel]]:
@@ -135,6 +137,11 @@ def _decimal(info: FieldInfo | None, where: str) -> IcebergType:
     if len(bounds) < 2:
         raise SchemaInvalid(
             f"`{where}` does not say how many digits it has",
+            hint="write `Field(max_digits=12, decimal_places=2)`",
+        )
+    if not 1 <= bounds["max_digits"] <= _MOST_DIGITS:
+        raise SchemaInvalid(
+            f"`{where}` has {bounds['max_digits']} digits, and a column has 1 to {_MOST_DIGITS}",
             hint="write `Field(max_digits=12, decimal_places=2)`",
         )
     return DecimalType(bounds["max_digits"], bounds["decimal_places"])

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowkit.table.counterparts import storable
 from flowkit.table.errors import SchemaInvalid, UnknownColumn
 from flowkit.table.models import is_model, schema_of_model
 
@@ -71,18 +72,20 @@ def schema_of(source: object) -> Schema:
     Raises:
         SchemaInvalid: a type has no counterpart.
     """
+    import pyarrow
     from pyiceberg.catalog import Catalog
+    from pyiceberg.exceptions import ValidationError
     from pyiceberg.io.pyarrow import UnsupportedPyArrowTypeException
     from pyiceberg.schema import Schema, assign_fresh_schema_ids
 
     if isinstance(source, Schema):
         return source
-    if is_model(source):
-        return assign_fresh_schema_ids(schema_of_model(source))
-    arrow = _coarsened(_arrow_schema(source))
     try:
+        if is_model(source):
+            return assign_fresh_schema_ids(schema_of_model(source))
+        arrow = pyarrow.schema(storable(_arrow_schema(source)))
         return assign_fresh_schema_ids(Catalog._convert_schema_if_needed(arrow))
-    except (UnsupportedPyArrowTypeException, TypeError) as error:
+    except (UnsupportedPyArrowTypeException, ValidationError, TypeError, ValueError) as error:
         raise SchemaInvalid(
             f"a table cannot have this schema: {error}", hint="cast the column to another type"
         ) from error
@@ -175,15 +178,3 @@ def _arrow_schema(source: object) -> pyarrow.Schema:
         f"a `{type(source).__name__}` is no schema, and has none",
         hint="give a pyarrow schema, a pydantic model, or a data frame with rows like the table's",
     )
-
-
-def _coarsened(schema: pyarrow.Schema) -> pyarrow.Schema:
-    """Give timestamps the microseconds of the format, and drop what other libraries noted."""
-    import pyarrow
-
-    def coarse(field: pyarrow.Field) -> pyarrow.Field:
-        if pyarrow.types.is_timestamp(field.type) and field.type.unit == "ns":
-            return field.with_type(pyarrow.timestamp("us", field.type.tz))
-        return field
-
-    return pyarrow.schema([coarse(field) for field in schema])

@@ -148,18 +148,67 @@ class Odd(BaseModel):
     what: complex
 
 
+class Huge(BaseModel):
+    price: Decimal = Field(max_digits=50, decimal_places=2)
+
+
 @pytest.mark.parametrize(
     ("schema", "reason"),
     [
         (Vague, "`Vague.price` does not say how many digits"),
         (Odd, "`Odd.what` is of type"),
         (7, "a `int` is no schema"),
+        (Huge, "`Huge.price` has 50 digits"),
         (pyarrow.schema([("a", pyarrow.month_day_nano_interval())]), "a"),
+        (pyarrow.schema([("a", pyarrow.uint64())]), "column `a` is of type `uint64`"),
+        (pyarrow.schema([("a", pyarrow.null())]), "column `a` is of type `null`"),
+        (pyarrow.schema([("a", pyarrow.list_(pyarrow.null()))]), "`a.element` is of type `null`"),
+        (pyarrow.schema([("a", pyarrow.decimal128(5, -2))]), r"`a` is of type `decimal128\(5, -2"),
+        (pyarrow.schema([("a", pyarrow.int8()), ("a", pyarrow.int8())]), "`a` is there twice"),
+        (pyarrow.schema([("a", pyarrow.struct([("", pyarrow.int8())]))]), "in `a` has no name"),
     ],
 )
 def test_a_schema_that_makes_no_table_is_an_error(schema: object, reason: str) -> None:
     with pytest.raises(SchemaInvalid, match=reason):
         Table.create("shop.orders", schema)
+
+
+def test_a_table_made_like_data_takes_that_data() -> None:
+    zoned = pyarrow.timestamp("ms", "Europe/Berlin")
+    moments = pyarrow.array([0], pyarrow.int64())
+    small, wide = (
+        pyarrow.array([255], pyarrow.uint8()),
+        pyarrow.array([2**32 - 1], pyarrow.uint32()),
+    )
+    data = pyarrow.table(
+        {
+            "small": small,
+            "wide": wide,
+            "wides": pyarrow.ListArray.from_arrays(pyarrow.array([0, 1], pyarrow.int32()), wide),
+            "in": pyarrow.StructArray.from_arrays([wide], names=["wide"]),
+            "coded": wide.dictionary_encode(),
+            "day": moments.cast(pyarrow.date64()),
+            "time": pyarrow.array([0], pyarrow.time32("s")),
+            "zoned": moments.cast(zoned),
+            "nanos": pyarrow.array([[0]], pyarrow.list_(pyarrow.timestamp("ns"))),
+        }
+    )
+    table = Table.create("shop.orders", data)
+    assert [str(one.field_type) for one in table.fields] == [
+        "int",
+        "long",
+        "list<long>",
+        "struct<11: wide: optional long>",
+        "long",
+        "date",
+        "time",
+        "timestamptz",
+        "list<timestamp>",
+    ]
+    table.append(data)
+    found = Table("shop.orders").scan().to_arrow().to_pylist()[0]
+    assert found["wide"] == found["coded"] == found["in"]["wide"] == found["wides"][0] == 2**32 - 1
+    assert found["small"] == 255
 
 
 @pytest.mark.parametrize(

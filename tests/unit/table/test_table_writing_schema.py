@@ -56,6 +56,7 @@ def through(kind: IcebergType, values: pa.Array, *, required: bool = False) -> l
         (IntegerType(), pa.array([1, None], pa.int8()), [1, None]),
         (IntegerType(), pa.array([65535], pa.uint16()), [65535]),
         (LongType(), pa.array([2**32 - 1], pa.uint32()), [2**32 - 1]),
+        (LongType(), pa.array([2**63 - 1], pa.uint64()), [2**63 - 1]),
         (LongType(), pa.array([1], pa.int32()), [1]),
         (DoubleType(), pa.array([0.5, None], pa.float32()), [0.5, None]),
         (FloatType(), pa.array([0.5], pa.float16()), [0.5]),
@@ -103,7 +104,6 @@ def test_values_are_widened_without_loss(
     ("kind", "found"),
     [
         (IntegerType(), pa.int64()),
-        (LongType(), pa.uint64()),
         (LongType(), pa.float64()),
         (FloatType(), pa.float64()),
         (DoubleType(), pa.int32()),
@@ -284,6 +284,21 @@ def test_nanoseconds_that_would_be_lost_are_refused() -> None:
     with pytest.raises(SchemaMismatch) as raised:
         through(TimestampType(), pa.array([1], pa.timestamp("ns")))
     assert "timestamp[ns]" in raised.value.misfits[0].found
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (IntegerType(), pa.array([2**31], pa.uint32())),
+        (LongType(), pa.array([2**63], pa.uint64())),
+    ],
+    ids=str,
+)
+def test_an_unsigned_value_beyond_the_column_is_refused(
+    kind: IcebergType, values: pa.Array
+) -> None:
+    with pytest.raises(SchemaMismatch, match=f"{values.type} with values that do not fit"):
+        through(kind, values)
 
 
 def test_columns_of_the_right_type_are_not_copied() -> None:
