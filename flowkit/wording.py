@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from flowkit.values import TaskKey
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""Control characters, and those that turn the direction of writing."""
 MISSING = "-"
 """What is shown where there is no value."""
 
@@ -64,6 +66,15 @@ def one_line(text: str, limit: int = 200) -> str:
     """Make any text safe and short enough for one line of a terminal or a table."""
     flat = _UNSAFE.sub(" ", text)
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def visible(text: str) -> str:
+    r"""Write characters that steer a terminal as Python escapes them; line breaks and tabs stay.
+
+    >>> print(visible("\x1b[2J\x07gone"))
+    \x1b[2J\x07gone
+    """
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def told_status(status: int) -> str:

@@ -12,7 +12,7 @@ from importlib.util import spec_from_file_location
 from typing import TYPE_CHECKING, TypeVar
 
 from flowkit.cli.machine import plain_value
-from flowkit.cli.text import human_size, one_line
+from flowkit.cli.text import human_size, one_line, visible
 from flowkit.errors import FlowkitError, StoreError
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class ArtifactReader:
         told = self._read(entry, repr, "cannot be printed")
         if isinstance(told, Unusable):
             return f"<{about}: {told.reason}>"
-        return told if width is None else one_line(told, width)
+        # A terminal obeys what it is sent, and what is loaded may come from anywhere.
+        return visible(told) if width is None else one_line(told, width)
 
     def document(self, entry: ArtifactEntry, *, limit: int) -> dict[str, object]:
         """Describe an artifact for `--json`, with its value if that has `limit` bytes at most.

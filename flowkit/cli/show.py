@@ -29,6 +29,7 @@ from flowkit.cli.text import (
     human_duration,
     human_size,
     local_time,
+    visible,
 )
 from flowkit.errors import UsageError
 
@@ -292,7 +293,7 @@ def _print_failure(failure: Failure | None) -> None:
     if failure is None:
         return
     text = failure.traceback.rstrip() or f"{failure.type_name}: {failure.message}"
-    print_lines(["", *text.splitlines()])
+    print_lines(["", *visible(text).splitlines()])
     if failure.hint:
         _print_hint(failure.hint)
 

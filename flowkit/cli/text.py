@@ -6,7 +6,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from unicodedata import combining, east_asian_width
 
-from flowkit.wording import MISSING, count_of, human_duration, local_clock, one_line, task_label
+from flowkit.wording import (
+    MISSING,
+    count_of,
+    human_duration,
+    local_clock,
+    one_line,
+    task_label,
+    visible,
+)
 
 __all__ = [
     "MISSING",
@@ -21,6 +29,7 @@ __all__ = [
     "pad",
     "task_label",
     "utc_time",
+    "visible",
 ]
 
 _SIZES = ("kB", "MB", "GB", "TB", "PB")

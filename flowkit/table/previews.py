@@ -5,6 +5,8 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
+from flowkit.wording import visible
+
 if TYPE_CHECKING:
     import pyarrow
 
@@ -19,10 +21,11 @@ def text_preview(table: pyarrow.Table, *, rows: int = _ROWS, width: int = _WIDTH
     Columns that do not fit into the width are named below it.
     """
     shown = _cells(table, rows)
+    names = [visible(name) for name in table.column_names]
     numeric = [_is_numeric(field.type) for field in table.schema]
     widths = [
         max(len(name), *(len(row[at]) for row in shown), 0) if shown else len(name)
-        for at, name in enumerate(table.column_names)
+        for at, name in enumerate(names)
     ]
     fitting = 0
     taken = -3
@@ -32,7 +35,7 @@ def text_preview(table: pyarrow.Table, *, rows: int = _ROWS, width: int = _WIDTH
             break
         fitting += 1
     lines = []
-    for row in (list(table.column_names), *shown):
+    for row in (names, *shown):
         cells = [
             cell.rjust(widths[at]) if numeric[at] else cell.ljust(widths[at])
             for at, cell in enumerate(row[:fitting])
@@ -40,7 +43,7 @@ def text_preview(table: pyarrow.Table, *, rows: int = _ROWS, width: int = _WIDTH
         lines.append(" | ".join(cells).rstrip())
     if fitting:
         lines.insert(1, "-+-".join("-" * one for one in widths[:fitting]))
-    hidden = table.column_names[fitting:]
+    hidden = names[fitting:]
     return "\n".join(
         [*lines, summary(table) + (f", and columns {_listed(hidden)}" if hidden else "")]
     )
@@ -79,7 +82,8 @@ def _cell(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
-    text = " ".join(str(value).split())
+    # Values come from anywhere, and a terminal obeys what it is sent.
+    text = visible(" ".join(str(value).split()))
     return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
 
 

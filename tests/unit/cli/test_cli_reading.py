@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 
 from flowkit.client import live_log
@@ -279,6 +280,18 @@ def test_artifacts_are_dumped_as_text(call: Call, good: Any) -> None:
         "  model = {'weights': [1.5, 2.5]}",
     ]
     assert call("dump", "Train/12/end", "--max-value-size", "0").out.splitlines()[1] == "  best"
+
+
+def test_no_value_and_no_failure_steers_the_terminal(call: Call, tell: Any) -> None:
+    story, said = tell(16), "\x1b[2J\x07gone"
+    story.succeed(TaskKey("start"), frame=pandas.DataFrame({"a": [said], "b": ["x"]}))
+    failure = Failure(type_name="ValueError", message=said, traceback=f"Traceback\n{said}\n")
+    story.fail(TaskKey("end"), failure=failure)
+    dumping = ["dump", "Train/16/start", "--max-value-size", "9999"]
+    for words in (dumping, ["show", "Train/16/end"]):
+        shown = call(*words).out
+        assert "\\x1b[2J\\x07gone" in shown
+        assert not set(shown) & {"\x1b", "\x07"}
 
 
 def test_private_artifacts_are_dumped_when_asked_for(call: Call, good: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from unicodedata import category
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,7 @@ from flowkit.cli.text import (
     one_line,
     task_label,
     utc_time,
+    visible,
 )
 from flowkit.values import TaskKey
 
@@ -74,6 +76,13 @@ def test_one_line_has_no_control_character_and_keeps_its_limit(text: str) -> Non
     line = one_line(text, 20)
     assert len(line) <= 20
     assert not any(ord(one) < 32 or ord(one) == 127 for one in line)
+
+
+@given(st.text())
+def test_visible_text_has_no_control_character_but_line_breaks_and_tabs(text: str) -> None:
+    shown = visible(text)
+    assert not any(category(one) == "Cc" for one in shown if one not in "\n\t")
+    assert shown == text or len(shown) > len(text)
 
 
 @given(st.lists(st.tuples(st.text(), st.text()), max_size=5))

@@ -181,6 +181,17 @@ def test_people_see_rows_columns_and_how_many_there_are() -> None:
     assert repr(DataFrame({})) == "\n0 rows"
 
 
+def test_what_is_shown_does_not_steer_a_terminal() -> None:
+    shown = repr(DataFrame({"a\x1b[1m": ["\x1b[2J\x07x", "\u202ecod.exe"]}))
+    assert shown.splitlines() == [
+        "a\\x1b[1m",
+        "-------------",
+        "\\x1b[2J\\x07x",
+        "\\u202ecod.exe",
+        "2 rows",
+    ]
+
+
 def test_as_an_artifact_it_is_stored_once_and_mapped_back(tmp_path: Path) -> None:
     store = Store(open_storage(str(tmp_path / "store"), sync=False))
     big = pyarrow.table({"x": pyarrow.array(numpy.arange(200_000))})
