@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowkit import wire
-from flowkit.cards.child import ChildFailed, end_child, has_ended, run_in_child, start_child
 from flowkit.cards.live import live_path, write_live
 from flowkit.cards.markup import tag
 from flowkit.cards.page import page_html
 from flowkit.cards.step_card import StepCard, StepCards, spare_card, warn
 from flowkit.cards.template import CardTemplate, find_template
+from flowkit.child import ChildFailed, end_child, has_ended, run_in_child, start_child
 from flowkit.client import Task, Workspace, current_workspace
 from flowkit.errors import FlowkitError, UsageError
 from flowkit.graph import CardPolicy, FlowDescription, to_json

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import os
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 
 from flowkit import wire
-from flowkit.errors import Corrupt
+from flowkit.child import ChildFailed, run_in_child
 from flowkit.flow import exit_functions
-from flowkit.native import die_with_parent
 from flowkit.values import Failure, RunId
 from flowkit.worker.failure import failure_of
 from flowkit.worker.libc import flush_streams
@@ -41,29 +37,17 @@ def call_exit_hooks_in_child(loaded: LoadedFlow, run: RunId, *, succeeded: bool)
 
     A child that dies on the way stands as one failure.
     """
-    reader, writer = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            die_with_parent()
-            os.close(reader)
-            failed = call_exit_hooks(loaded, run, succeeded=succeeded)
-            with open(writer, "wb") as told:
-                told.write(wire.encode(failed))
-        except BaseException as error:  # whatever it is, a child must not go on as a zygote
-            print(failure_of(error).traceback, file=sys.stderr)
-        finally:
-            flush_streams()
-            os._exit(0)
-    os.close(writer)
-    with open(reader, "rb") as told:
-        answer = told.read()
-    _, status = os.waitpid(pid, 0)
-    with suppress(Corrupt):
-        return wire.decode(HookFailures, answer, name="exit hooks")
-    how = os.waitstatus_to_exitcode(status)
-    message = f"their process ended with exit code {how}" if how >= 0 else f"signal {-how}"
-    return (("exit hooks", Failure(type_name="ProcessDied", message=message)),)
+
+    def called() -> bytes:
+        failed = call_exit_hooks(loaded, run, succeeded=succeeded)
+        flush_streams()
+        return wire.encode(failed)
+
+    try:
+        answer = run_in_child(called)
+    except ChildFailed as error:
+        return (("exit hooks", Failure(type_name="ProcessDied", message=error.message)),)
+    return wire.decode(HookFailures, answer, name="exit hooks")
 
 
 def _takes_run(function: Callable[..., object]) -> bool:

@@ -13,6 +13,9 @@ from collections.abc import Callable
 
 from flowkit.errors import FlowkitError
 from flowkit.native import die_with_parent
+from flowkit.wording import told_status
+
+LAST_BREATH_S = 1.0
 
 
 class ChildFailed(FlowkitError):
@@ -37,16 +40,16 @@ def start_child(work: Callable[[], None]) -> int:
         status = 0
     except BaseException as error:  # a child must never go on as its parent
         with contextlib.suppress(Exception):
-            print(f"flowkit: a card: {type(error).__name__}: {error}", file=sys.stderr)
+            print(f"flowkit: {type(error).__name__}: {error}", file=sys.stderr)
     finally:
         os._exit(status)
 
 
-def run_in_child(make: Callable[[], bytes], *, limit_s: float) -> bytes:
+def run_in_child(make: Callable[[], bytes], *, limit_s: float | None = None) -> bytes:
     """Return what `make` returns in a child.
 
     Raises:
-        ChildFailed: the child raised, died, or took longer than `limit_s` seconds.
+        ChildFailed: the child raised, died, or took longer than `limit_s` seconds, if given.
     """
     reading, writing = os.pipe()
 
@@ -59,32 +62,44 @@ def run_in_child(make: Callable[[], bytes], *, limit_s: float) -> bytes:
         with open(writing, "wb") as out:
             out.write(answer)
 
-    pid = 0
+    pid = status = 0
+    answer = None
     try:
         pid = start_child(work)
         os.close(writing)
         writing = -1
-        answer = _read_all(reading, time.monotonic() + limit_s)
+        answer = _read_all(reading, None if limit_s is None else time.monotonic() + limit_s)
     finally:
         os.close(reading)
         if writing >= 0:
             os.close(writing)
         if pid:
-            end_child(pid)
+            # One that has said all it will is about to end: how, is known a moment later.
+            status = end_child(pid, patience_s=0.0 if answer is None else LAST_BREATH_S)
     if answer is None:
         raise ChildFailed(f"it took longer than {limit_s:g} s")
     if answer[:1] != b"+":
         said = answer[1:].decode(errors="replace")
-        raise ChildFailed(said or "its process died")
+        raise ChildFailed(said or f"its process died: {told_status(status)}")
     return answer[1:]
 
 
-def end_child(pid: int) -> None:
-    """Kill a child, if it still runs, and let the system forget it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+def end_child(pid: int, *, patience_s: float = 0.0) -> int:
+    """Kill a child that has not ended after `patience_s`, and let the system forget it.
+
+    Returns its status, as `os.waitstatus_to_exitcode` gives it.
+    """
+    deadline = time.monotonic() + patience_s
+    with contextlib.suppress(ChildProcessError):  # somebody else has waited for it
+        while time.monotonic() < deadline:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.001)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return 0
 
 
 def has_ended(pid: int) -> bool:
@@ -95,12 +110,12 @@ def has_ended(pid: int) -> bool:
         return True
 
 
-def _read_all(descriptor: int, deadline: float) -> bytes | None:
+def _read_all(descriptor: int, deadline: float | None) -> bytes | None:
     """Read to the end; None if that does not come in time."""
     parts: list[bytes] = []
     while True:
-        left = deadline - time.monotonic()
-        if left <= 0 or not select.select([descriptor], [], [], left)[0]:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not select.select([descriptor], [], [], left)[0]:
             return None
         part = os.read(descriptor, 1 << 20)
         if not part:
