@@ -86,18 +86,23 @@ def test_a_result_that_cannot_travel_is_an_error() -> None:
 
 
 def test_a_killed_process_is_an_error_and_the_others_are_ended(tmp_path: Path) -> None:
+    reads, writes = os.pipe()
+
     def dies(item: int) -> int:
         if item == 1:
-            (tmp_path / "first").touch()
+            os.write(writes, str(os.getpid()).encode())
             signal.pause()
+        (tmp_path / "first").write_bytes(os.read(reads, 20))
         os.kill(os.getpid(), signal.SIGKILL)
         return item
 
     with pytest.raises(ChildDied, match="SIGKILL") as raised:
         parallel_map(dies, [1, 2], max_parallel=2)
+    os.close(reads)
+    os.close(writes)
     assert (raised.value.place, raised.value.status) == (1, -9)
-    with pytest.raises(ChildProcessError):  # none is left to be waited for
-        os.waitpid(-1, os.WNOHANG)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "first").read_text()), 0)
 
 
 def test_a_dead_process_is_noticed_though_another_holds_its_pipe() -> None:
