@@ -155,11 +155,11 @@ class Driving:
             self._take(talk)
             self._heard(fact)
 
-        options, resumes = self._order.options, self._order.resumes
+        texts = texts_of(session.description.parameters, self._order.parameters)
+        options, resumes = replace(self._order.options, parameters=texts), self._order.resumes
         if resumes is not None:
             return session.resume(options, heard, step=resumes.step, origin=resumes.origin)
-        texts = texts_of(session.description.parameters, self._order.parameters)
-        return session.run(replace(options, parameters=texts), heard)
+        return session.run(options, heard)
 
     def _heard(self, fact: RunFact) -> None:
         if isinstance(fact, Idled):

@@ -70,7 +70,8 @@ class Runner:
 
         Args:
             given: the flow's parameters by name, as values or as text; and `tags`, `max_workers`,
-                `decospecs` (or `with_`), `namespace`, `run_id_file`. None is as good as not given.
+                `decospecs` (or `with_`), `namespace`, `run_id_file`, `max_num_splits`, `reuse`.
+                None is as good as not given.
 
         Raises:
             UsageError: a parameter or an option does not fit; there is no run then.
@@ -88,7 +89,8 @@ class Runner:
         Args:
             step_to_rerun: run this step and all after it anew.
             origin_run_id: the run to resume.
-            given: options as for `run`; the parameters are the earlier run's.
+            given: options as for `run`, and parameters that change: what depends on them runs
+                anew. Others are the earlier run's.
 
         Raises what `run` raises; and NotFound: there is no such run.
         """
@@ -156,13 +158,10 @@ class Runner:
             tags=words_of("tags", left.pop("tags", None)),
             with_specs=specs,
             run_id_file=self._place.path(left.pop("run_id_file", None)),
+            max_num_splits=left.pop("max_num_splits", None),
             namespace=namespace,
+            reuse=bool(left.pop("reuse", False)),
         )
-        if resumes is not None and left:
-            raise UsageError(
-                f"`{next(iter(left))}` cannot be given: a resumed run keeps its parameters",
-                hint="give parameters to a new run: `run`",
-            )
         return Order(
             source=self._source,
             settings=self._place.settings(overrides),

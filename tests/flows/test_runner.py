@@ -77,6 +77,27 @@ class Waiting(FlowSpec):
         print("ends")
 """
 
+FANS = """
+from flowkit import FlowSpec, step
+
+class Fans(FlowSpec):
+    @step
+    def start(self):
+        self.items = [1, 2, 3]
+        self.next(self.work, foreach="items")
+
+    @step
+    def work(self):
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.next(self.end)
+
+    @step
+    def end(self): ...
+"""
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -205,8 +226,26 @@ def test_a_failed_run_is_told_by_its_status_and_resumed(folder: Path) -> None:
     assert resumed.run.user_tags == {"again"}
     assert "hello" not in resumed.stdout
     assert "hello" in runner.resume("start").stdout
-    with pytest.raises(UsageError, match="keeps its parameters"):
-        runner.resume(alpha=1)
+
+
+def test_resume_changes_a_parameter_and_reuse_takes_over_what_is_known(folder: Path) -> None:
+    runner = Runner("small.py", show_output=False)
+    first = runner.run(alpha=1)
+    changed = runner.resume(alpha=2)
+    assert changed.run.data is not None
+    assert (changed.run.data.twice, changed.run.origin_pathspec) == (4, first.run.pathspec)
+    assert "hello 2.0" in changed.stdout
+    again = runner.run(alpha=2, reuse=True)
+    assert (again.status, again.stdout) == ("successful", "")
+    with pytest.raises(UsageError, match="beta"):
+        runner.resume(beta=1)
+
+
+def test_a_fan_has_at_most_as_many_splits_as_are_allowed(folder: Path) -> None:
+    (folder / "fans.py").write_text(FANS)
+    runner = Runner("fans.py", show_output=False)
+    assert runner.run(max_num_splits=3).status == "successful"
+    assert runner.run(max_num_splits=2).status == "failed"
 
 
 def test_environment_and_folder_reach_the_steps_and_leave_the_process_alone(
