@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from flowkit.errors import FlowInvalid
 from flowkit.flow.drafts import FlowDraft
@@ -16,6 +16,9 @@ from flowkit.flow.parameter_field import ParameterField
 from flowkit.flow.parameters import parameters_of
 from flowkit.flow.user_decorators import StepDecorator, UserStepDecorator
 from flowkit.flow.with_specs import is_repeatable, parsed_with
+
+DecoratorType: TypeAlias = str | type | Callable[..., Any]
+"""What a mutator may add: the name of a decorator of flowkit's, that itself, or a user's class."""
 
 
 class DecoratorSpec(NamedTuple):
@@ -114,7 +117,7 @@ class MutableStep(Mutable):
 
     def add_decorator(
         self,
-        deco_type: type | str,
+        deco_type: DecoratorType,
         deco_args: Sequence[Any] | None = None,
         deco_kwargs: Mapping[str, Any] | None = None,
         duplicates: int = Mutable.IGNORE,
@@ -122,8 +125,8 @@ class MutableStep(Mutable):
         """Put a decorator on the step, above the others.
 
         Args:
-            deco_type: a decorator of flowkit's by name, such as `"retry"`, with options as on a
-                command line if you like (`"retry:times=2"`); or the class of a user's own.
+            deco_type: a decorator of flowkit's or its name, such as `"retry"`, with options as on
+                a command line if you like (`"retry:times=2"`); or the class of a user's own.
             deco_args: what it is given by position.
             deco_kwargs: what it is given by keyword.
             duplicates: `IGNORE`, `ERROR` or `OVERRIDE`, if one of the name is there.
@@ -215,7 +218,7 @@ class MutableFlow(Mutable):
 
     def add_decorator(
         self,
-        deco_type: type | str,
+        deco_type: DecoratorType,
         deco_args: Sequence[Any] | None = None,
         deco_kwargs: Mapping[str, Any] | None = None,
         duplicates: int = Mutable.IGNORE,
@@ -224,13 +227,12 @@ class MutableFlow(Mutable):
 
         Arguments and errors are those of `MutableStep.add_decorator`.
         """
-        if isinstance(deco_type, type) or deco_type not in FLOW_RULES:
+        name = _named(deco_type)
+        if isinstance(deco_type, type) or name not in FLOW_RULES:
             known = ", ".join(f"`{one}`" for one in sorted(FLOW_RULES))
-            raise FlowInvalid(
-                f"there is no decorator of flows `{_named(deco_type)}`", hint=f"there are {known}"
-            )
-        added = flow_applied(deco_type, deco_args or (), deco_kwargs or {})
-        repeats = FLOW_RULES[deco_type].repeats
+            raise FlowInvalid(f"there is no decorator of flows `{name}`", hint=f"there are {known}")
+        added = flow_applied(name, deco_args or (), deco_kwargs or {})
+        repeats = FLOW_RULES[name].repeats
         self._add(added, duplicates, repeats=repeats, what="the flow")
 
     def _found(self) -> list[Applied]:
@@ -302,11 +304,11 @@ class FlowMutator:
 
 
 def _of_step(
-    kind: type | str, args: Sequence[Any] | None, options: Mapping[str, Any] | None
+    kind: DecoratorType, args: Sequence[Any] | None, options: Mapping[str, Any] | None
 ) -> Applied:
     given, named = tuple(args or ()), dict(options or {})
-    if isinstance(kind, str):
-        found = parsed_with(kind)
+    if not isinstance(kind, type):
+        found = parsed_with(_named(kind))
         return Applied(found.name, given, {**found.options, **named}, found.user)
     if not issubclass(kind, UserStepDecorator | StepMutator):
         raise FlowInvalid(
@@ -316,5 +318,5 @@ def _of_step(
     return Applied(kind.__name__, given, named, kind)
 
 
-def _named(kind: type | str) -> str:
-    return kind if isinstance(kind, str) else kind.__name__
+def _named(kind: DecoratorType) -> str:
+    return kind if isinstance(kind, str) else str(getattr(kind, "__name__", kind))

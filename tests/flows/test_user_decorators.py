@@ -340,7 +340,7 @@ MUTATORS = """
             self.times = times
 
         def mutate(self, mutable_step):
-            mutable_step.add_decorator("retry", deco_kwargs={"times": self.times},
+            mutable_step.add_decorator(retry, deco_kwargs={"times": self.times},
                                        duplicates=mutable_step.OVERRIDE)
             mutable_step.add_decorator(traced, deco_kwargs={"name": mutable_step.name})
 
@@ -430,6 +430,8 @@ def test_mutator_is_inherited_with_the_flow(lab: Lab) -> None:
         ("flow.add_parameter('delta', 3)", "is to be a parameter, but is a `int`"),
         ("flow.end.add_decorator('retry', duplicates=flow.end.ERROR)", "has `@retry` already"),
         ("flow.end.add_decorator('retri')", "there is no decorator `retri`"),
+        ("flow.end.add_decorator(print)", "there is no decorator `print`"),
+        ("flow.end.add_decorator(3)", "there is no decorator `3`"),
         ("flow.end.add_decorator(int)", "`int` is no decorator of steps"),
         ("flow.end.add_decorator('retry', duplicates=7)", "not one of IGNORE"),
         ("flow.add_decorator('retry')", "there is no decorator of flows `retry`"),
