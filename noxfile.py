@@ -108,6 +108,15 @@ for version in ("3.11", "3.12", "3.13"):
     nox.session(run_tests, name=f"tests-{version}", python=interpreter(version))
 
 
+@nox.session
+def matrix(session: nox.Session) -> None:
+    """Every shape of flow with every behaviour, under every executor, run in both ways."""
+    install(session, "test")
+    every = {"FLOWKIT_MATRIX": "all"}
+    tests = ("--numprocesses=auto", "tests/flows/test_matrix.py", *session.posargs)
+    session.run("pytest", *tests, env=every)
+
+
 def use_installed(session: nox.Session) -> None:
     """Install the library for C and C++; build and run a program that finds it there."""
     prefix = str(Path(session.create_tmp()).resolve() / "prefix")
