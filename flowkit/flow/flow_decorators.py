@@ -18,14 +18,16 @@ FLOW_MARK = "__flowkit_decorators__"
 
 
 def project(
-    name: str, *, branch: str | None = None, production: bool = False
+    name: str | None = None, *, branch: str | None = None, production: bool = False, **late: Any
 ) -> Callable[[FlowClass], FlowClass]:
     """Give a flow to a project, so that its deployments and runs keep out of each other's way.
 
     Each user has a branch `user.NAME` of their own; `--branch NAME` runs in `test.NAME`, and
     `--production` in `prod`. `current.project_flow_name` and its like tell a step where it is.
+    A config gives them all by `@project(**config_expr("config.project"))`.
     """
-    return _on_flow("project", {"name": name, "branch": branch, "production": production})
+    given = {"name": name, "branch": branch, "production": production or None}
+    return _on_flow("project", {**given, **late})
 
 
 def schedule(**options: Any) -> Callable[[FlowClass], FlowClass]:
@@ -42,13 +44,15 @@ def trigger(
     event: str | Mapping[str, Any] | None = None,
     events: Sequence[str | Mapping[str, Any]] | None = None,
     options: Mapping[str, Any] | None = None,
+    **late: Any,
 ) -> Callable[[FlowClass], FlowClass]:
     """Start the deployed flow when an event comes, or when all of several have come.
 
     An event is a name, or a dict with `name` and `parameters`: which field of the event is the
     value of which parameter of the flow.
     """
-    return _on_flow("trigger", {"event": event, "events": events, "options": options})
+    given = {"event": event, "events": events, "options": options}
+    return _on_flow("trigger", {**given, **late})
 
 
 def trigger_on_finish(
@@ -56,13 +60,15 @@ def trigger_on_finish(
     flow: str | Mapping[str, str] | None = None,
     flows: Sequence[str | Mapping[str, str]] | None = None,
     options: Mapping[str, Any] | None = None,
+    **late: Any,
 ) -> Callable[[FlowClass], FlowClass]:
     """Start the deployed flow when another one has succeeded, or when all of several have.
 
     A flow is a name, or a dict with `name`, `project` and `project_branch`. To try it locally, run
     with `--trigger Flow/12`: `current.trigger.run` is that run.
     """
-    return _on_flow("trigger_on_finish", {"flow": flow, "flows": flows, "options": options})
+    given = {"flow": flow, "flows": flows, "options": options}
+    return _on_flow("trigger_on_finish", {**given, **late})
 
 
 def exit_hook(

@@ -424,3 +424,95 @@ def test_runner_gives_configs_and_a_resumed_run_keeps_them(lab: Lab) -> None:
     with Runner(str(file), show_output=False, env=env).resume() as resumed:
         assert resumed.status == "successful"
         assert resumed.run.data.last == 7
+
+
+@pytest.mark.parametrize(
+    ("decorator", "value", "expected"),
+    [
+        ("project", '{"name": "fraud", "branch": "mine"}', ("fraud", "mine")),
+        ("project", '{"name": "fraud", "production": true}', ("fraud", None)),
+    ],
+)
+def test_all_of_a_project_comes_from_a_config(
+    lab: Lab, decorator: str, value: str, expected: tuple[str, str | None]
+) -> None:
+    lab.write(
+        f"""
+    from flowkit import Config, config_expr, {decorator}
+
+    @{decorator}(**config_expr("config"))
+    class Given(FlowSpec):
+        config = Config("config", default_value={value!r})
+
+        @step(start=True, end=True)
+        def only(self): ...
+    """
+    )
+    project = lab.run().run.project
+    assert project is not None
+    assert project.project == expected[0]
+    assert project.branch == {"mine": "test.mine", None: "prod"}[expected[1]]
+
+
+PARSED = {
+    "yaml_parser": ("a: [1, 2]\nb: {c: text}", {"a": [1, 2], "b": {"c": "text"}}),
+    "tomllib.loads": ("a = [1]\n[b]\nc = 'x'", {"a": [1], "b": {"c": "x"}}),
+    "requirements_txt_parser": (
+        "# tools\npandas==2.2.2\n\nnumpy>=2,<3  # arrays\npython==3.12\nray[default]",
+        {"packages": {"pandas": "2.2.2", "numpy": ">=2,<3", "ray[default]": ""}, "python": "3.12"},
+    ),
+    "pyproject_toml_parser": (
+        "[project]\nrequires-python = '>=3.11'\ndependencies = ['a>=2', 'b']",
+        {"packages": {"a": ">=2", "b": ""}, "python": ">=3.11"},
+    ),
+    "conda_environment_yml_parser": (
+        "dependencies:\n  - python=3.12\n  - conda-forge::numpy>=2\n  - pandas",
+        {"packages": {"conda-forge::numpy": ">=2", "pandas": ""}, "python": "3.12"},
+    ),
+}
+
+
+@pytest.mark.parametrize("parser", PARSED)
+def test_parser_that_is_named_reads_a_config(lab: Lab, parser: str) -> None:
+    text, expected = PARSED[parser]
+    (lab.folder / "config").write_text(text)
+    lab.write(
+        f"""
+    from flowkit import Config
+
+    class Parsed(FlowSpec):
+        config = Config(default={str(lab.folder / "config")!r}, parser={parser!r})
+
+        @step(start=True, end=True)
+        def only(self):
+            self.read = self.config.to_dict()
+    """
+    )
+    assert lab.run().value("read", "only") == expected
+
+
+@pytest.mark.parametrize(
+    ("parser", "text", "message"),
+    [
+        ("conda_environment_yml_parser", "dependencies: [{pip: [a]}]", "is no conda package"),
+        ("conda_environment_yml_parser", "dependencies: 3", "no list of dependencies"),
+        ("requirements_txt_parser", "a\n-r other.txt", "line 2 is no package"),
+        ("requirements_txt_parser", "a; python_version < '3'", "line 1 is no package"),
+        ("pyproject_toml_parser", "[project]\ndependencies = ['a @ https://b']", "is no package"),
+        ("yaml_parser", "a: [", "the parser of config `config` cannot read"),
+    ],
+)
+def test_parser_says_what_it_cannot_read(lab: Lab, parser: str, text: str, message: str) -> None:
+    lab.write(
+        f"""
+    from flowkit import Config
+
+    class Parsed(FlowSpec):
+        config = Config(default_value={text!r}, parser={parser!r})
+
+        @step(start=True, end=True)
+        def only(self): ...
+    """
+    )
+    with pytest.raises(UsageError, match=message):
+        lab.run()

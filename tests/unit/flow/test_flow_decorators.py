@@ -123,6 +123,8 @@ def test_flow_decorator_sets_its_policy(
 @pytest.mark.parametrize(
     ("decorator", "said"),
     [
+        (project(), "`name` of `@project` is text"),
+        (project(nome="fraud"), "nome"),
         (project(name=""), "`name` of `@project` is text"),
         (project(name="Fraud"), "`Fraud` is no name for a project"),
         (project(name="fraud", branch="a/b"), "`a/b` is no name for a branch"),
