@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         SchemaMismatch,
         SnapshotExpired,
         TableExists,
+        TableReplaced,
         UnknownCatalog,
         UnknownColumn,
         UnknownRef,
@@ -99,6 +100,7 @@ __all__ = [
     "SnapshotRow",
     "Table",
     "TableExists",
+    "TableReplaced",
     "TableWriter",
     "UnknownCatalog",
     "UnknownColumn",
@@ -122,8 +124,8 @@ __getattr__ = loads(
             "CatalogError CatalogInvalid CommitConflict CommitFailed DataFileDamaged "
             "DataFileMissing DataFileUnlike DataFileUnwritten FilterInvalid ManifestDamaged "
             "NotAncestor PartRefused PartitionsInvalid ReadOnlyTable SchemaInvalid SchemaMismatch "
-            "SnapshotExpired TableExists UnknownCatalog UnknownColumn UnknownRef UnknownSnapshot "
-            "UnknownTable UnsupportedTable"
+            "SnapshotExpired TableExists TableReplaced UnknownCatalog UnknownColumn UnknownRef "
+            "UnknownSnapshot UnknownTable UnsupportedTable"
         ),
         "flowkit.table.expiry": "Expired",
         "flowkit.table.history": "SnapshotRow",

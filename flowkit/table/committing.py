@@ -27,6 +27,7 @@ from flowkit.table.errors import CommitConflict, PartRefused, UnknownRef
 from flowkit.table.filters import parse_filter
 from flowkit.table.history import FILES, KEY, ROWS, RUN, ancestors, described, head_of, notes_of
 from flowkit.table.keys import CommitIdentity, count_commit, identify
+from flowkit.table.loading import refresh_table
 from flowkit.table.retrying import Attempts, uncertain_errors
 from flowkit.table.rewriting import Rewriter
 from flowkit.table.upserting import UpsertKeys
@@ -75,6 +76,7 @@ def commit_files(
         CommitConflict: somebody changed what would be replaced, or this run committed other rows.
         CommitFailed: the catalog failed, or the time for retries was used up.
         UnknownRef: there is no such branch.
+        UnknownTable, TableReplaced: the table has been dropped meanwhile.
         UsageError: arguments that contradict one another.
     """
     listed = tuple(parts)
@@ -118,7 +120,7 @@ class _Commit:
 
     def find(self) -> int | None:
         """Return the snapshot of this commit, if it was made; the table is refreshed."""
-        self._table.refresh()
+        refresh_table(self._table)
         files = self._identity.files if self._is_append else ""
         for snapshot in ancestors(self._table.metadata, self._head()):
             notes = notes_of(snapshot)
@@ -160,7 +162,7 @@ class _Commit:
                     continue
                 plan.committed(changes)
                 count_commit(self._identity, self._target)
-                self._table.refresh()
+                refresh_table(self._table)
                 return made
         except (CommitConflict, PartRefused):
             plan.abandoned()

@@ -42,6 +42,18 @@ class UnknownTable(NotFound):
         self.name = name
 
 
+class TableReplaced(UsageError):
+    """A table that is open has been dropped, and another one of its name made, since."""
+
+    def __init__(self, name: str, *, catalog: str) -> None:
+        super().__init__(
+            f"table `{name}` of catalog `{catalog}` is another one than was opened: that one has "
+            "been dropped",
+            hint=f"open the new one with `Table({name!r})`, and write the rows again",
+        )
+        self.name = name
+
+
 class TableExists(UsageError):
     """A table of this name is there already."""
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from flowkit.table.errors import SchemaInvalid, UnknownColumn
+from flowkit.table.errors import CommitConflict, SchemaInvalid, UnknownColumn
 from flowkit.table.schemas import Term, parse_term, schema_of
 
 if TYPE_CHECKING:
@@ -104,13 +104,26 @@ class Evolution:
             raise UnknownColumn(name, table=self._table.name, known=known)
 
     def _commit(self) -> None:
-        from flowkit.table.catalogs import answering
+        from pyiceberg.exceptions import CommitFailedException
 
-        with _explained(self._table.name), answering(self._table.iceberg.catalog):
-            self._schema.commit()
-            if self._spec is not None:
-                self._repartition(self._spec)
-            self._transaction.commit_transaction()
+        from flowkit.table.catalogs import answering
+        from flowkit.table.loading import existing
+
+        name, catalog = self._table.name, self._table.iceberg.catalog
+        try:
+            with _explained(name), answering(catalog), existing(catalog, name):
+                self._schema.commit()
+                if self._spec is not None:
+                    self._repartition(self._spec)
+                self._transaction.commit_transaction()
+        except CommitFailedException as error:
+            # The table may be gone, which this says better.
+            self._table.refresh()
+            raise CommitConflict(
+                name,
+                "somebody has changed its columns or partitions since it was last refreshed",
+                hint="look at the table, which is refreshed now, and change it again",
+            ) from error
         self._table.refresh()
 
     def _repartition(self, partition: Sequence[str]) -> None:

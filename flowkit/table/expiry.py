@@ -15,6 +15,7 @@ from pyiceberg.table.snapshots import Snapshot
 
 from flowkit.errors import UsageError
 from flowkit.table.history import ancestors, head_of
+from flowkit.table.loading import refresh_table
 from flowkit.table.reachable import metadata_files, place_of, snapshot_files
 from flowkit.table.retrying import Attempts, uncertain_errors
 
@@ -45,7 +46,7 @@ def expire(table: Table, *, older_than: datetime, keep_last: int = 1) -> Expired
     check_deletable(table)
     attempts = Attempts(".".join(table.name()), table.properties)
     for _ in attempts:
-        table.refresh()
+        refresh_table(table)
         old = list(_old(table.metadata, older_than.timestamp() * 1000, keep_last))
         if not old:
             return Expired((), ())
@@ -96,7 +97,7 @@ def _until(line: list[Snapshot], main: set[int]) -> Iterator[int]:
 
 
 def _delete_unreachable(table: Table, files: dict[str, None]) -> Iterator[str]:
-    table.refresh()
+    refresh_table(table)
     needed = set(map(place_of, snapshot_files(table, table.metadata.snapshots)))
     needed.update(map(place_of, metadata_files(table)))
     for path in files:

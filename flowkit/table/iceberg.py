@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from flowkit.table.catalogs import answering
 from flowkit.table.conditions import Condition
 from flowkit.table.files import Files, TableKind
+from flowkit.table.loading import refresh_table
 from flowkit.table.planned import IcebergPlan
 from flowkit.table.planning import plan
 from flowkit.table.schemas import partition_terms
@@ -105,9 +105,8 @@ class OpenedIceberg:
         return None if found is None else found.snapshot_id
 
     def refresh(self) -> None:
-        """Look what others have committed since. Raises CatalogError."""
-        with answering(self._catalog):
-            self.iceberg.refresh()
+        """Look what others have committed since. Raises UnknownTable, CatalogError."""
+        refresh_table(self.iceberg)
 
     def source(
         self,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flowkit.errors import UsageError
 from flowkit.table.catalogs import answering, list_tables
-from flowkit.table.errors import UnknownTable
+from flowkit.table.errors import TableReplaced, UnknownTable
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
@@ -21,12 +23,44 @@ def load_table(catalog: Catalog, name: str) -> IcebergTable:
         UnknownTable: the catalog has none of this name; near names are suggested.
         CatalogError: the catalog does not answer.
     """
+    check_name(name)
+    with answering(catalog), existing(catalog, name):
+        return catalog.load_table(name)
+
+
+def refresh_table(table: IcebergTable) -> None:
+    """Bring a table to its newest metadata.
+
+    Raises:
+        UnknownTable: it has been dropped since it was loaded.
+        TableReplaced: and another one was made under its name.
+        CatalogError: the catalog does not answer.
+    """
+    name = ".".join(table.name())
+    try:
+        with answering(table.catalog), existing(table.catalog, name):
+            table.refresh()
+    except ValueError as error:
+        # pyiceberg has no class for it.
+        if "UUID does not match" not in str(error):
+            raise
+        raise TableReplaced(name, catalog=table.catalog.name) from error
+
+
+@contextmanager
+def existing(catalog: Catalog, name: str) -> Iterator[None]:
+    """Turn what pyiceberg raises for a table that is not there into an error that says so.
+
+    A table that has been loaded may have been dropped since.
+
+    Raises:
+        UnknownTable: the catalog has no table of this name.
+        UsageError: the catalog has it, but its metadata is gone.
+    """
     from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
-    check_name(name)
     try:
-        with answering(catalog):
-            return catalog.load_table(name)
+        yield
     except (NoSuchTableError, NoSuchNamespaceError) as error:
         raise UnknownTable(name, catalog=catalog.name, known=list_tables(catalog)) from error
     except FileNotFoundError as error:

@@ -18,6 +18,7 @@ from pyiceberg.table import Table
 
 from flowkit.errors import UsageError
 from flowkit.table.expiry import check_deletable
+from flowkit.table.loading import refresh_table
 from flowkit.table.reachable import metadata_files, place_of, snapshot_files
 
 GRACE: Final = timedelta(days=3)
@@ -74,7 +75,7 @@ def clean_orphans(table: Table, *, grace: timedelta = GRACE) -> list[OrphanFile]
 
 
 def _needed(table: Table) -> set[str]:
-    table.refresh()
+    refresh_table(table)
     needed = set(map(place_of, metadata_files(table)))
     needed.update(map(place_of, snapshot_files(table, table.metadata.snapshots)))
     return needed

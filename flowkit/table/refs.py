@@ -13,6 +13,7 @@ from pyiceberg.table.update.snapshot import ManageSnapshots
 from flowkit.errors import UsageError
 from flowkit.table.errors import NotAncestor, UnknownRef
 from flowkit.table.history import ancestors, head_of
+from flowkit.table.loading import refresh_table
 from flowkit.table.retrying import Attempts, uncertain_errors
 
 
@@ -139,7 +140,7 @@ def _change(table: Table, decide: Callable[[ManageSnapshots], int]) -> int:
     """Change refs as decided on the present metadata, again if others were quicker."""
     attempts = Attempts(_name(table), table.properties)
     for _ in attempts:
-        table.refresh()
+        refresh_table(table)
         try:
             with table.manage_snapshots() as change:
                 return decide(change)

@@ -212,7 +212,7 @@ class Table:
         return self._opened.snapshot
 
     def refresh(self) -> Table:
-        """Look what others have committed since. Raises CatalogError."""
+        """Look what others have committed since. Raises UnknownTable, CatalogError."""
         self._opened.refresh()
         return self
 
@@ -331,6 +331,7 @@ class Table:
             CommitConflict: somebody has changed what would be replaced.
             CommitFailed: the catalog failed; the same parts may be committed again.
             UnknownRef: there is no such branch.
+            UnknownTable: the table has been dropped meanwhile.
         """
         made = commit_files(
             self.iceberg,

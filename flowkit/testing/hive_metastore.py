@@ -157,6 +157,12 @@ class HiveMetastore:
             raise AlreadyExistsException(tbl.tableName)
         tables[tbl.tableName] = _Known(tbl)
 
+    def drop_table(self, dbname: str, name: str, deleteData: bool) -> None:  # noqa: N803
+        """Forget a table; its files stay."""
+        del deleteData
+        self._known(dbname, name)
+        del self._databases[dbname][name]
+
     def get_partition_names(self, db_name: str, tbl_name: str, max_parts: int) -> list[str]:
         """Name the partitions of a table."""
         names = sorted(self._known(db_name, tbl_name).partitions)

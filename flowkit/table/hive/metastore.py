@@ -10,8 +10,8 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from flowkit.table.catalogs import answering
-from flowkit.table.errors import PartitionsInvalid, ReadOnlyTable, UnsupportedTable
+from flowkit.table.catalogs import answering, list_tables
+from flowkit.table.errors import PartitionsInvalid, ReadOnlyTable, UnknownTable, UnsupportedTable
 from flowkit.table.files import Files, TableKind
 from flowkit.table.formats import FileFormat
 from flowkit.table.hive.hive_types import type_of
@@ -44,17 +44,8 @@ def find_hive_table(catalog: Catalog, name: str) -> OpenedHiveTable | None:
     """
     if type(catalog).__name__ != "HiveCatalog":
         return None
-    from hive_metastore.ttypes import NoSuchObjectException
-
-    namespace, *deeper, own = check_name(name)
-    if deeper:
-        return None
-    with _client(catalog) as client:
-        try:
-            described = client.get_table(dbname=namespace, tbl_name=own)
-        except NoSuchObjectException:
-            return None
-    if described.parameters.get("table_type", "").upper() == "ICEBERG":
+    described = _described(catalog, name)
+    if described is None:
         return None
     _check(described, name)
     return OpenedHiveTable(catalog, described, name)
@@ -92,11 +83,13 @@ class OpenedHiveTable:
         raise ReadOnlyTable(self.name)
 
     def refresh(self) -> None:
-        """Ask the metastore again. Raises CatalogError."""
-        namespace, own = self.name.split(".")
-        with _client(self._catalog) as client:
-            self._described = client.get_table(dbname=namespace, tbl_name=own)
-        self.schema = _schema(self._described, self.name)
+        """Ask the metastore again. Raises UnknownTable, CatalogError."""
+        described = _described(self._catalog, self.name)
+        if described is None:
+            known = list_tables(self._catalog)
+            raise UnknownTable(self.name, catalog=self.catalog, known=known)
+        self._described = described
+        self.schema = _schema(described, self.name)
 
     def source(
         self,
@@ -212,6 +205,22 @@ def _client(catalog: Any) -> Iterator[Client]:
     """Connect to the metastore. Raises CatalogError."""
     with answering(catalog), catalog._client as client:
         yield client
+
+
+def _described(catalog: Catalog, name: str) -> Described | None:
+    """Return what the metastore says of a table; None of one that it has not, or Iceberg's."""
+    from hive_metastore.ttypes import NoSuchObjectException
+
+    namespace, *deeper, own = check_name(name)
+    if deeper:
+        return None
+    with _client(catalog) as client:
+        try:
+            described = client.get_table(dbname=namespace, tbl_name=own)
+        except NoSuchObjectException:
+            return None
+    is_iceberg = (described.parameters or {}).get("table_type", "").upper() == "ICEBERG"
+    return None if is_iceberg else described
 
 
 def _check(described: Described, name: str) -> None:

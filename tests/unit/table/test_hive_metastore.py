@@ -26,6 +26,7 @@ from flowkit.table import (
     Shard,
     UnknownTable,
     UnsupportedTable,
+    open_catalog,
 )
 from flowkit.testing import HiveMetastore, open_hive_metastore
 
@@ -454,3 +455,11 @@ def test_the_command_line_shows_them(
     assert "decimal(9, 2)" in capsys.readouterr().out
     assert main(["table", "history", "web.visits"]) == 2
     assert "is a Hive table" in capsys.readouterr().err
+
+
+def test_a_table_that_was_dropped_meanwhile_is_named(visits: HiveMetastore) -> None:
+    table = Table("web.visits")
+    assert table.refresh() is table
+    open_catalog().drop_table("web.visits")
+    with pytest.raises(UnknownTable, match=r"`old` has no table `web\.visits`"):
+        table.refresh()

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowkit import DataFrame, Table
+from flowkit.table import CommitConflict
 
 UTC_TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
 PRIMITIVES: dict[str, tuple[pyarrow.DataType, st.SearchStrategy[Any]]] = {
@@ -169,3 +170,16 @@ def test_a_new_struct_with_a_required_field_is_null_in_rows_old_and_new() -> Non
     found = Table("n.t").scan().to_arrow()
     assert sorted(found["id"].to_pylist()) == [1, 2, 4, 5, 6]
     assert [one["id"] for one in found.to_pylist() if one["place"]] == [1]
+
+
+def test_of_two_changes_of_columns_at_a_time_one_is_told_of_the_other() -> None:
+    table = Table.create("shop.orders", pyarrow.schema([("id", "int64")]))
+    ours = table.evolve().add_column("ours", "string")
+    with Table("shop.orders").evolve() as change:
+        change.add_column("theirs", "string")
+    with pytest.raises(CommitConflict, match="was not made: somebody has changed"), ours:
+        pass
+    assert table.columns == ["id", "theirs"]
+    with table.evolve() as change:
+        change.add_column("ours", "string")
+    assert Table("shop.orders").columns == ["id", "theirs", "ours"]

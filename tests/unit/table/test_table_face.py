@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,14 @@ import pytest
 
 from flowkit import DataFrame, Table
 from flowkit.errors import UsageError
-from flowkit.table import NotAncestor, SchemaMismatch, UnknownRef
+from flowkit.table import (
+    NotAncestor,
+    SchemaMismatch,
+    TableReplaced,
+    UnknownRef,
+    UnknownTable,
+    open_catalog,
+)
 
 ROWS = pyarrow.table(
     {
@@ -113,3 +121,32 @@ def test_old_snapshots_expire() -> None:
     assert len(expired.snapshot_ids) == 2
     assert ids(table) == [0, 1, 2]
     assert table.orphans() == table.clean() == []
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda table: table.refresh(),
+        lambda table: table.append(ROWS),
+        lambda table: table.commit([]),
+        lambda table: table.delete("id = 1"),
+        lambda table: table.upsert(ROWS, on=["id"]),
+        lambda table: table.create_branch("audit"),
+        lambda table: table.publish("audit"),
+        lambda table: table.expire(older_than=datetime.now(UTC)),
+        lambda table: table.orphans(),
+        lambda table: table.evolve().add_column("note", "string").__exit__(None, None, None),
+    ],
+)
+def test_a_table_that_was_dropped_meanwhile_is_named(use: Callable[[Table], object]) -> None:
+    table = Table.create("shop.orders", ROWS)
+    table.append(ROWS)
+    Table.create("shop.order", ROWS)
+    open_catalog().drop_table("shop.orders")
+    with pytest.raises(UnknownTable, match=r"no table `shop\.orders`") as caught:
+        use(table)
+    assert caught.value.hint == "did you mean `shop.order`?"
+    Table.create("shop.orders", ROWS)
+    with pytest.raises(TableReplaced, match=r"`shop\.orders` of catalog `local` is another one"):
+        use(table)
+    assert len(Table("shop.orders").scan().to_arrow()) == 0
