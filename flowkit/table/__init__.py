@@ -12,7 +12,7 @@
 * `shards`: some rows of a snapshot as a small value
 * `reading`, `row_groups`, `decoding`, `shaping`, `projection`, `deletes`, `files`: a shard's rows,
   from files
-* `formats`, `streaming`, `text_files`, `json_keys`: files that are not Parquet
+* `formats`, `streaming`, `text_files`, `uneven_rows`, `json_keys`: files that are not Parquet
 * `data_frame`, `sql`, `previews`: rows in memory
 * `writing`, `incoming`, `conforming`, `partitioning`, `transforms`, `sorting`, `encoding`,
   `null_structs`, `datafiles`, `written`: rows into data files

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.formats import FileFormat
 from flowkit.table.json_keys import respelled, spellings
 from flowkit.table.projection import Unlike, plain_type
+from flowkit.table.uneven_rows import UnevenRows
 
 if TYPE_CHECKING:
     import pyarrow
@@ -62,29 +63,55 @@ def open_csv(
     escape = format.escape if format.escape and format.escape in (format.null or "") else None
     if escape:
         format = replace(format, escape=None)
-    # The columns that the file has: perhaps fewer than the table, as it may be older.
     found = csv_schema(source(), format).names
+    # Any row may have more fields than the first one, up to the table's.
+    known = dict.fromkeys([*found, *format.columns])
     schema = pyarrow.schema(
-        [pyarrow.field(name, plain_type(types[name])) for name in found if name in types]
+        [pyarrow.field(name, plain_type(types[name])) for name in known if name in types]
     )
 
     def read(columns: Sequence[str]) -> Iterator[pyarrow.RecordBatch]:
         if not found:
             return
         # Of a file whose rows are only counted, one column.
-        wanted = found if escape else list(columns) or found[:1]
+        wanted = list(known) if escape else list(columns) or found[:1]
+        uneven = UnevenRows(format.skip_lines + 1, lambda text, width: _few(text, format, width))
         with _csv_reader(
             source(),
             format,
             block_bytes,
+            uneven.take if format.columns else None,
             column_names=found,
-            include_columns=wanted,
-            column_types={name: pyarrow.string() for name in wanted},
+            **_as_text([name for name in wanted if name in found] or found[:1]),
         ) as reader:
-            for batch in reader:
+            rows = uneven.put_back(reader, wanted) if format.columns else reader
+            for batch in rows:
                 yield _unescaped(batch, escape) if escape else batch
 
     return TextFile(schema, read)
+
+
+def _few(text: bytes, format: FileFormat, width: int) -> pyarrow.Table:
+    """Read rows that have so many fields each, and may be called after the table's columns."""
+    import pyarrow
+
+    names = [*format.columns, *map(str, range(len(format.columns), width))][:width]
+    with _csv_reader(
+        pyarrow.BufferReader(text),
+        replace(format, skip_lines=0),
+        len(text) + 1,
+        column_names=names,
+        **_as_text(names),
+    ) as reader:
+        return reader.read_all()
+
+
+def _as_text(names: Iterable[str]) -> dict[str, Any]:
+    """Return options to read just these columns, as text."""
+    import pyarrow
+
+    types = dict.fromkeys(names, pyarrow.string())
+    return {"include_columns": list(types), "column_types": types}
 
 
 def _unescaped(batch: pyarrow.RecordBatch, escape: str) -> pyarrow.RecordBatch:
@@ -118,7 +145,8 @@ def csv_schema(source: Any, format: FileFormat) -> pyarrow.Schema:
     import pyarrow
 
     try:
-        with _csv_reader(source, format, _FIRST_BYTES) as reader:
+        skip = (lambda row: "skip") if format.columns else None
+        with _csv_reader(source, format, _FIRST_BYTES, skip) as reader:
             schema = reader.schema
     except pyarrow.ArrowInvalid as error:
         if "Empty CSV file" in str(error):
@@ -204,6 +232,7 @@ def _csv_reader(
     source: Any,
     format: FileFormat,
     block_bytes: int,
+    uneven: Callable[[Any], str] | None = None,
     *,
     column_names: Sequence[str] = (),
     **convert: Any,
@@ -229,6 +258,7 @@ def _csv_reader(
             newlines_in_values=format.quote is not None and header,
             # An empty line of text with one column is a row.
             ignore_empty_lines=header,
+            invalid_row_handler=uneven,
         ),
         csv.ConvertOptions(
             null_values=[] if format.null is None else [format.null],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from flowkit.table import (
     open_catalog,
 )
 from flowkit.testing import HiveMetastore, open_hive_metastore
+from flowkit.testing.hive_metastore import StorageKind
 
 COLUMNS = {"id": "bigint", "name": "string", "price": "decimal(9,2)", "at": "timestamp"}
 SCHEMA = pyarrow.schema(
@@ -265,11 +267,41 @@ def test_other_text_for_null_and_other_quotes(metastore: HiveMetastore, tmp_path
     ]
 
 
+@pytest.mark.parametrize("storage", ["text", "csv"])
+def test_rows_that_are_too_short_or_too_long_are_filled_up_or_cut_off(
+    storage: StorageKind, metastore: HiveMetastore, tmp_path: Path
+) -> None:
+    widths = random.Random(7).choices([1, 2, 3, 4, 5, 6], [1, 1, 90, 1, 1, 1], k=60_000)
+    columns = {"a": "bigint", "b": "string", "c": "string", "d": "string"}
+    # More than a block, so that they are put back between the right ones; and the first is short.
+    rows = [[str(at), *"bcdef"[: width - 1]] for at, width in enumerate([2, *widths, 1, 5])]
+    metastore.add_table(
+        "web.t",
+        columns,
+        location=put(tmp_path / "t/0", "skip\n" + "".join(f"{'|'.join(one)}\n" for one in rows)),
+        storage=storage,
+        serde={"field.delim": "|", "separatorChar": "|"},
+        parameters={"skip.header.line.count": "1"},
+    )
+    expected = [
+        {"a": at, **dict.fromkeys("bcd"), **dict(zip("bcd", one[1:], strict=False))}
+        for at, one in enumerate(rows)
+    ]
+    table = Table("web.t")
+    assert table.scan().to_arrow().to_pylist() == expected
+    batches = list(table.scan(columns=["d", "a"]).batches(memory="16MB"))
+    assert len(batches) > 1
+    assert [row for one in batches for row in one.to_pylist()] == [
+        {"d": one["d"], "a": one["a"]} for one in expected
+    ]
+    assert table.scan().count() == len(rows)
+    assert table.scan(where="d is not null").count() == sum(len(one) > 3 for one in rows)
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("1|2|x\n", "column `price`.*'x'"),
-        ("1|2|3\n1|2\n", "Expected 3 columns, got 2"),
         ("one|2|3\n", "column `id`.*'one'"),
     ],
 )
