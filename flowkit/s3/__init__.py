@@ -16,7 +16,7 @@ from flowkit.lazy import loads
 
 if TYPE_CHECKING:
     from flowkit.s3.connection import is_unsafe_to_fork
-    from flowkit.s3.credentials import find_options
+    from flowkit.s3.credentials import find_options, find_server
     from flowkit.s3.errors import (
         MetaflowS3AccessDenied,
         MetaflowS3Exception,
@@ -55,6 +55,7 @@ __all__ = [
     "S3PutObject",
     "S3Unavailable",
     "find_options",
+    "find_server",
     "is_unsafe_to_fork",
 ]
 
@@ -62,7 +63,7 @@ __getattr__ = loads(
     "flowkit.s3",
     {
         "flowkit.s3.connection": "is_unsafe_to_fork",
-        "flowkit.s3.credentials": "find_options",
+        "flowkit.s3.credentials": "find_options find_server",
         "flowkit.s3.errors": (
             "MetaflowS3AccessDenied MetaflowS3Exception MetaflowS3InvalidRange "
             "MetaflowS3NotFound MetaflowS3URLException "

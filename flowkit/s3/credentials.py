@@ -38,6 +38,20 @@ def find_options(endpoint: str | None) -> Mapping[str, str]:
     if not any(os.environ.get(name) for name in _ELSEWHERE):
         _check_keys(profile)
         found |= {name.removeprefix("aws_"): profile[name] for name in _KEYS if name in profile}
+    return found | _server(endpoint, profile)
+
+
+def find_server(endpoint: str | None) -> Mapping[str, str]:
+    """Return endpoint and region alone, as `find_options` finds them.
+
+    Raises:
+        S3AccessDenied: AWS's files cannot be read.
+    """
+    return _server(endpoint, _read_profile())
+
+
+def _server(endpoint: str | None, profile: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     if region or "region" in profile:
         found["region"] = region or profile["region"]

@@ -126,12 +126,33 @@ def _foreign_errors() -> tuple[type[BaseException], ...]:
 def _properties(name: str, settings: Settings) -> dict[str, str]:
     from pyiceberg.utils.config import Config
 
-    given = dict(settings.catalogs.get(name, {}))
-    if given or Config().get_catalog_config(name):
-        return given
+    known: dict[str, Any] = {
+        **(Config().get_catalog_config(name) or {}),
+        **settings.catalogs.get(name, {}),
+    }
+    if known:
+        # What is said for the catalog counts before what holds for all of S3.
+        return {**_s3_server(settings, known), **known}
     if name == EMBEDDED:
         return _embedded(settings.home)
     raise UnknownCatalog(name, known=[EMBEDDED, *settings.catalogs])
+
+
+def _s3_server(settings: Settings, known: Mapping[str, Any]) -> dict[str, str]:
+    """Return the S3 server that `flowkit.S3` uses as properties, if it is not Amazon.
+
+    pyiceberg asks Amazon where no property says otherwise. Keys it finds as others do.
+    """
+    from flowkit.s3 import find_server
+
+    if "s3.endpoint" in known:
+        return {}
+    found = find_server(settings.s3_endpoint)
+    if "endpoint" not in found:
+        return {}
+    # Without a region it would ask Amazon for that of the bucket.
+    region = known.get("s3.region") or found.get("region", "us-east-1")
+    return {"s3.endpoint": found["endpoint"], "s3.region": str(region)}
 
 
 def _embedded(home: Path) -> dict[str, str]:

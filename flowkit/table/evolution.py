@@ -111,7 +111,7 @@ class Evolution:
 
         name, catalog = self._table.name, self._table.iceberg.catalog
         try:
-            with _explained(name), answering(catalog), existing(catalog, name):
+            with _explained(name), existing(catalog, name), answering(catalog):
                 self._schema.commit()
                 if self._spec is not None:
                     self._repartition(self._spec)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from flowkit.errors import UsageError
+from flowkit.errors import StoreError, UsageError
 from flowkit.table.catalogs import answering, list_tables
 from flowkit.table.errors import TableReplaced, UnknownTable
 
@@ -24,7 +24,7 @@ def load_table(catalog: Catalog, name: str) -> IcebergTable:
         CatalogError: the catalog does not answer.
     """
     check_name(name)
-    with answering(catalog), existing(catalog, name):
+    with existing(catalog, name), answering(catalog):
         return catalog.load_table(name)
 
 
@@ -38,7 +38,7 @@ def refresh_table(table: IcebergTable) -> None:
     """
     name = ".".join(table.name())
     try:
-        with answering(table.catalog), existing(table.catalog, name):
+        with existing(table.catalog, name), answering(table.catalog):
             table.refresh()
     except ValueError as error:
         # pyiceberg has no class for it.
@@ -56,6 +56,7 @@ def existing(catalog: Catalog, name: str) -> Iterator[None]:
     Raises:
         UnknownTable: the catalog has no table of this name.
         UsageError: the catalog has it, but its metadata is gone.
+        StoreError: where its metadata is cannot be reached.
     """
     from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
@@ -67,6 +68,13 @@ def existing(catalog: Catalog, name: str) -> Iterator[None]:
         raise UsageError(
             f"catalog `{catalog.name}` has table `{name}`, but its metadata is gone: {error}",
             hint="drop the table from the catalog, or restore the file",
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"the metadata of table `{name}` of catalog `{catalog.name}` cannot be read or "
+            f"written: {' '.join(str(error).split())}",
+            hint="does its store answer, and may you use it? `[catalogs."
+            f"{catalog.name}]` and AWS's variables say where it is",
         ) from error
 
 

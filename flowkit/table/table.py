@@ -20,7 +20,7 @@ from flowkit.table.hive.folders import OpenedFolder
 from flowkit.table.hive.metastore import find_hive_table
 from flowkit.table.iceberg import OpenedIceberg
 from flowkit.table.lineage import note_written
-from flowkit.table.loading import check_name, load_table
+from flowkit.table.loading import check_name, existing, load_table
 from flowkit.table.orphans import GRACE, OrphanFile, clean_orphans, orphans
 from flowkit.table.refs import (
     RefRow,
@@ -111,7 +111,7 @@ class Table:
         spec = partition_spec(list(partition), fields, table=name)
         order = sort_order(list(sort), fields, table=name)
         try:
-            with answering(opened):
+            with existing(opened, name), answering(opened):
                 opened.create_namespace_if_not_exists(namespace)
                 made = opened.create_table(
                     name,
