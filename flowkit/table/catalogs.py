@@ -42,6 +42,12 @@ _REFUSALS: Final = (
 )
 """Which of these say that it answers, but not to these credentials."""
 
+_DRIVERS: Final = {"psycopg2": "flowkit[postgres]", "psycopg": "psycopg[binary]"}
+"""Packages of modules that are not called like them."""
+
+_BAD_ADDRESSES: Final = ("ArgumentError", "NoSuchModuleError")
+"""Which say that the address of a database is none."""
+
 _lock = threading.Lock()
 _opened: dict[tuple[int, str, tuple[tuple[str, str], ...]], Catalog] = {}
 
@@ -172,21 +178,31 @@ def _load(name: str, properties: Mapping[str, str]) -> Catalog:
         with _answering(name, properties), _one_at_a_time(properties):
             return load_catalog(name, **properties)
     except NotInstalledError as error:
-        raise CatalogInvalid(
-            name, reason=str(error).partition(":")[0], hint=_extra(properties)
-        ) from error
+        missing = getattr(error.__cause__, "name", None)
+        reason = f"`{missing}` is not installed" if missing else str(error).partition(":")[0]
+        raise CatalogInvalid(name, reason=reason, hint=_extra(properties, missing)) from error
     except (NoSuchPropertyException, ValueError) as error:
         reason = "it has no `uri`" if "URI missing" in str(error) else str(error)
-        raise CatalogInvalid(
-            name, reason=reason, hint=f"correct `[catalogs.{name}]` in `flowkit.toml`"
-        ) from error
+        raise CatalogInvalid(name, reason=reason, hint=_correct(name)) from error
+    except CatalogError as error:
+        if type(error.__cause__).__name__ not in _BAD_ADDRESSES:
+            raise
+        reason = f"its `uri` names no database: {error.__cause__}"
+        raise CatalogInvalid(name, reason=reason, hint=_correct(name)) from error
 
 
-def _extra(properties: Mapping[str, str]) -> str:
+def _correct(name: str) -> str:
+    return f"correct `[catalogs.{name}]` in `flowkit.toml`"
+
+
+def _extra(properties: Mapping[str, str], missing: str | None) -> str:
     kind = properties.get("type", "").lower()
     if not kind and properties.get("uri", "").startswith("thrift"):
         kind = "hive"
-    package = f"flowkit[{kind}]" if kind in ("hive", "glue") else f"pyiceberg[{kind}]"
+    if kind in ("hive", "glue"):
+        package = f"flowkit[{kind}]"
+    else:
+        package = _DRIVERS.get(missing or "", missing or f"pyiceberg[{kind}]")
     return f"install its client: `pip install '{package}'`"
 
 

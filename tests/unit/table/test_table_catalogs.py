@@ -299,6 +299,8 @@ def test_an_unknown_catalog_is_an_error_with_a_near_one() -> None:
         ('type = "nonsense"', "nonsense"),
         ('warehouse = "s3://bucket"', "it has no `uri`"),
         ('uri = "gopher://x"', "gopher"),
+        ('type = "sql"\nuri = "postgresql+odd://x/y"', r"names no database.*postgresql\.odd"),
+        ('type = "sql"\nuri = "no address"', "names no database"),
     ],
 )
 def test_properties_that_make_no_catalog_are_an_error(
@@ -316,14 +318,24 @@ def test_a_catalog_that_does_not_answer_is_an_error(configured: Any) -> None:
         Table("shop.orders", catalog="lake")
 
 
+@pytest.mark.parametrize(
+    ("missing", "uri", "package"),
+    [
+        ("pyiceberg.catalog.hive", "thrift://127.0.0.1:9", "flowkit[hive]"),
+        ("psycopg2", "postgresql+psycopg2://me@127.0.0.1:9/iceberg", "flowkit[postgres]"),
+        ("psycopg", "postgresql+psycopg://me@127.0.0.1:9/iceberg", "psycopg[binary]"),
+        ("pymysql", "mysql+pymysql://me@127.0.0.1:9/iceberg", "pymysql"),
+    ],
+)
 def test_a_client_that_is_not_installed_is_named(
-    configured: Any, monkeypatch: pytest.MonkeyPatch
+    missing: str, uri: str, package: str, configured: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "pyiceberg.catalog.hive", None)
-    configured('[catalogs.lake]\nuri = "thrift://127.0.0.1:9"\n')
-    with pytest.raises(CatalogInvalid, match="Hive support not installed") as caught:
+    monkeypatch.setitem(sys.modules, missing, None)
+    kind = "" if uri.startswith("thrift") else 'type = "sql"\n'
+    configured(f'[catalogs.lake]\n{kind}uri = "{uri}"\n')
+    with pytest.raises(CatalogInvalid, match=f"`{missing}` is not installed") as caught:
         open_catalog("lake")
-    assert caught.value.hint == "install its client: `pip install 'flowkit[hive]'`"
+    assert caught.value.hint == f"install its client: `pip install '{package}'`"
 
 
 def test_settings_of_a_catalog_must_be_text(configured: Any) -> None:
