@@ -2,6 +2,7 @@
 
 * `table`, `scan`: the face: `Table`, and `Scan`, which says what to read of which version
 * `sources`, `iceberg`: the seam under the face, and Iceberg behind it
+* `arguments`: what callers get wrong before anything begins
 * `catalogs`, `loading`: from settings to a catalog, from a name to a table
 * `schemas`, `models`, `counterparts`, `evolution`: making tables, changing columns and partitions
 * `filters`, `parsing`, `settling`, `literals`, `conditions`: filters as users write them, what

@@ -21,6 +21,7 @@ from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.typedef import Record
 
 from flowkit.errors import UsageError
+from flowkit.table.arguments import check_kind, check_name, check_names, check_texts
 from flowkit.table.changes import Appending, Changes, Deleting, Plan, Replacing
 from flowkit.table.deleting import columns_of, complement_of
 from flowkit.table.errors import CommitConflict, PartRefused, UnknownRef
@@ -79,9 +80,10 @@ def commit_files(
         UnknownTable, TableReplaced: the table has been dropped meanwhile.
         UsageError: arguments that contradict one another.
     """
-    listed = tuple(parts)
+    listed = _listed(parts)
     target = branch or _branch_of(listed) or MAIN_BRANCH
     _check_arguments(mode, where=where, on=on)
+    _check_notes(key, properties)
     commit = _Commit(
         table,
         listed,
@@ -265,8 +267,24 @@ def _check_arguments(
         )
     if (where is not None) != (mode == "delete"):
         raise UsageError("`where` goes with the mode `delete`", hint="pass both or neither")
+    check_names("on", on)
     if bool(on) != (mode == "upsert"):
         raise UsageError("`on` goes with the mode `upsert`", hint="pass both or neither")
+
+
+def _check_notes(key: str | None, properties: Mapping[str, str] | None) -> None:
+    if key is not None:
+        check_name("the key of a commit", key)
+    check_texts("properties", properties or {})
+
+
+def _listed(parts: Iterable[WrittenFiles]) -> tuple[WrittenFiles, ...]:
+    hint = "pass what a writer left as its `result`, or a list of such"
+    check_kind("parts", parts, Iterable, hint=hint)
+    listed = tuple(parts)
+    for part in listed:
+        check_kind("a part", part, WrittenFiles, hint=hint)
+    return listed
 
 
 def _branch_of(parts: Sequence[WrittenFiles]) -> str | None:

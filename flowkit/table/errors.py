@@ -269,5 +269,5 @@ class NotAncestor(UsageError):
 
 
 def _near(name: str, known: Iterable[str], otherwise: str) -> str:
-    near = get_close_matches(name, list(known), n=1)
-    return f"did you mean `{near[0]}`?" if near else otherwise.replace("{name}", name)
+    near = get_close_matches(str(name), list(known), n=1)
+    return f"did you mean `{near[0]}`?" if near else otherwise.replace("{name}", str(name))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from flowkit.table.arguments import check_kind, check_names
 from flowkit.table.errors import CommitConflict, SchemaInvalid, UnknownColumn
 from flowkit.table.schemas import Term, parse_term, schema_of
 
@@ -52,7 +53,7 @@ class Evolution:
             doc: what it means.
             before: the column that it stands before; at the end if left out.
         """
-        path = tuple(name.split("."))
+        path = _path(name)
         with _explained(self._table.name):
             self._schema.add_column(path, iceberg_type(type, column=name), doc=doc)
             if before is not None:
@@ -61,8 +62,18 @@ class Evolution:
         return self
 
     def rename_column(self, name: str, to: str) -> Evolution:
-        """Call a column something else."""
+        """Call a column something else; one inside a struct stays there: `a.b` becomes `a.c`.
+
+        Args:
+            name: what it is called, `a.b` inside a struct.
+            to: its own new name, `c`.
+        """
         self._check(name)
+        if len(_path(to)) > 1:
+            raise SchemaInvalid(
+                f"`{name}` cannot be called `{to}`: a dot leads into a struct",
+                hint=f"give the last part alone: `{to.rpartition('.')[2]}`",
+            )
         with _explained(self._table.name):
             self._schema.rename_column(tuple(name.split(".")), to)
         return self
@@ -95,6 +106,7 @@ class Evolution:
 
     def set_partition(self, partition: Sequence[str]) -> Evolution:
         """Partition what is written from now on like this, as `Table.create` takes it."""
+        check_names("partition", partition)
         self._spec = list(partition)
         return self
 
@@ -145,6 +157,17 @@ class Evolution:
             for term in wanted:
                 if _key(term) not in there:
                     update.add_field(term.column, term.transform, term.name)
+
+
+def _path(name: str) -> tuple[str, ...]:
+    """Return the names that lead to a column. Raises SchemaInvalid, UsageError."""
+    check_kind("a column", name, str, hint="give its name")
+    path = tuple(name.split("."))
+    if not all(part.strip() for part in path):
+        raise SchemaInvalid(
+            f"`{name}` is no name of a column", hint="give a name, and `a.b` inside a struct"
+        )
+    return path
 
 
 def iceberg_type(type_: Any, *, column: str = "it") -> IcebergType:

@@ -14,6 +14,7 @@ from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.snapshots import Snapshot
 
 from flowkit.errors import UsageError
+from flowkit.table.arguments import check_kind
 from flowkit.table.history import ancestors, head_of
 from flowkit.table.loading import refresh_table
 from flowkit.table.reachable import metadata_files, place_of, snapshot_files
@@ -41,6 +42,8 @@ def expire(table: Table, *, older_than: datetime, keep_last: int = 1) -> Expired
         UsageError: `older_than` has no time zone, or the table's `gc.enabled` is off.
         CommitFailed: the catalog failed.
     """
+    check_kind("older_than", older_than, datetime, hint="give a time: `datetime.now(UTC)`")
+    check_kind("keep_last", keep_last, int, hint="give a number of snapshots")
     if older_than.tzinfo is None:
         raise UsageError("`older_than` has no time zone", hint="use `datetime.now(UTC)`")
     check_deletable(table)

@@ -14,7 +14,10 @@ from typing import Final
 
 from pyiceberg.table import Table
 from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.snapshots import Snapshot
+
+from flowkit.table.errors import UnknownRef
 
 RUN: Final = "flowkit.run"
 """Snapshot property: the run that committed, `Flow/12`."""
@@ -57,7 +60,14 @@ def snapshots(table: Table) -> list[SnapshotRow]:
 
 
 def history(table: Table, branch: str = "main") -> list[SnapshotRow]:
-    """Return the snapshots that led to a branch's or tag's present state, oldest first."""
+    """Return the snapshots that led to a branch's or tag's present state, oldest first.
+
+    Raises:
+        UnknownRef: there is no such branch or tag.
+    """
+    known = table.metadata.refs
+    if branch not in known and branch != MAIN_BRANCH:
+        raise UnknownRef(".".join(table.name()), branch, known=tuple(known))
     line = list(ancestors(table.metadata, head_of(table.metadata, branch)))
     return _rows(table.metadata, line[::-1])
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from flowkit.errors import StoreError, UsageError
+from flowkit.table.arguments import check_kind
 from flowkit.table.catalogs import answering, list_tables
 from flowkit.table.errors import TableReplaced, UnknownTable
 
@@ -80,6 +81,7 @@ def existing(catalog: Catalog, name: str) -> Iterator[None]:
 
 def check_name(name: str) -> tuple[str, ...]:
     """Return a table's name in parts: its namespace, and its own name. Raises UsageError."""
+    check_kind("the name of a table", name, str, hint="write `Table('namespace.name')`")
     parts = tuple(name.split("."))
     if len(parts) < 2 or not all(parts):
         raise UsageError(

@@ -17,6 +17,7 @@ from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Table
 
 from flowkit.errors import UsageError
+from flowkit.table.arguments import check_kind
 from flowkit.table.expiry import check_deletable
 from flowkit.table.loading import refresh_table
 from flowkit.table.reachable import metadata_files, place_of, snapshot_files
@@ -46,6 +47,7 @@ def orphans(table: Table, *, grace: timedelta = GRACE) -> list[OrphanFile]:
     Raises:
         UsageError: the grace is under an hour, or the store cannot be listed.
     """
+    check_kind("grace", grace, timedelta, hint="give a duration: `timedelta(days=3)`")
     if grace < _LEAST_GRACE:
         raise UsageError(
             f"a grace of {grace} would take files from running tasks",

@@ -11,6 +11,7 @@ from pyiceberg.table.refs import MAIN_BRANCH, SnapshotRefType
 from pyiceberg.table.update.snapshot import ManageSnapshots
 
 from flowkit.errors import UsageError
+from flowkit.table.arguments import check_name
 from flowkit.table.errors import NotAncestor, UnknownRef
 from flowkit.table.history import ancestors, head_of
 from flowkit.table.loading import refresh_table
@@ -47,7 +48,7 @@ def create_branch(table: Table, name: str, *, at: int | str | None = None) -> in
         at: a snapshot's id, or a branch or tag; the present state of `main` if None.
 
     Raises:
-        UsageError: the name is taken, or the table has no snapshot yet.
+        UsageError: the name is taken or blank, or the table has no snapshot yet.
         UnknownRef: there is no `at`.
         CommitFailed: the catalog failed.
     """
@@ -110,6 +111,8 @@ def _create(
     *,
     create: Callable[[ManageSnapshots, int, str], object],
 ) -> int:
+    check_name("the branch or tag", name)
+
     def add(change: ManageSnapshots) -> int:
         # Moving a ref is the same request to the catalog as creating it.
         if name in table.metadata.refs or name == MAIN_BRANCH:

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from flowkit.errors import UsageError
+from flowkit.table.arguments import check_kind
 from flowkit.table.data_frame import DataFrame
 from flowkit.table.filters import condition_of
 from flowkit.table.lineage import note_read
@@ -83,6 +84,8 @@ class Scan:
         whole = self._whole
         if bytes is not None:
             n = math.ceil(whole.size_bytes / parse_bytes(bytes)) or 1
+        if n is not None:
+            check_kind("n", n, int, hint="give a whole number of at least 1")
         if n is None or n < 1:
             raise UsageError(f"{n} shards cannot be made", hint="give a number of at least 1")
         lots = pack(whole.parts, self._plan.split_offsets, n)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 from flowkit.errors import UsageError
+from flowkit.table.arguments import check_kind
 from flowkit.table.errors import UnknownRef, UnknownSnapshot
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def moment(when: datetime | date | str) -> datetime:
             raise UsageError(
                 f"`{when}` is no time", hint="write `2026-11-26` or `2026-11-26T14:30:00+01:00`"
             ) from error
+    check_kind("as_of", when, date, hint="give a `datetime`, a `date`, or text like `2026-11-26`")
     if not isinstance(when, datetime):
         when = datetime(when.year, when.month, when.day)
     return when if when.tzinfo else when.replace(tzinfo=UTC)

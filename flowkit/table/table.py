@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowkit.errors import UsageError
+from flowkit.table.arguments import check_kind, check_names, check_texts
 from flowkit.table.catalogs import answering, list_tables, open_catalog
 from flowkit.table.committing import Mode, commit_files
 from flowkit.table.errors import TableExists
@@ -107,6 +108,9 @@ class Table:
 
         opened = _as_catalog(catalog)
         namespace = check_name(name)[:-1]
+        check_names("partition", partition)
+        check_names("sort", sort)
+        check_texts("properties", properties or {})
         fields = schema_of(schema)
         spec = partition_spec(list(partition), fields, table=name)
         order = sort_order(list(sort), fields, table=name)
@@ -152,6 +156,7 @@ class Table:
             PartitionsInvalid: folders do not fit together, or values not to their key's type.
             DataFileDamaged, DataFileUnlike: the first or last file cannot be read.
         """
+        check_kind("types", types or {}, Mapping, hint="give types by keys: `{'zip': 'string'}`")
         return cls._of(OpenedFolder(str(location), format=format, types=types or {}, schema=schema))
 
     @staticmethod
@@ -242,8 +247,12 @@ class Table:
             FilterInvalid: the filter cannot be understood.
             UnknownSnapshot: there is no such version.
         """
-        if limit is not None and limit < 0:
-            raise UsageError(f"a limit of {limit} makes no sense", hint="give 0 or more")
+        if limit is not None:
+            check_kind("limit", limit, int, hint="give a number of rows")
+            if limit < 0:
+                raise UsageError(f"a limit of {limit} makes no sense", hint="give 0 or more")
+        if columns is not None:
+            check_names("columns", columns)
         source = self._opened.source(snapshot=snapshot, as_of=as_of, branch=branch)
         return Scan(
             source,
@@ -257,7 +266,11 @@ class Table:
         return snapshots(self.iceberg)
 
     def history(self, branch: str = "main") -> list[SnapshotRow]:
-        """Describe the versions that led to a branch or tag, oldest first, with who made them."""
+        """Describe the versions that led to a branch or tag, oldest first, with who made them.
+
+        Raises:
+            UnknownRef: there is no such branch or tag.
+        """
         return history(self.iceberg, branch)
 
     def evolve(self) -> Evolution:
@@ -436,4 +449,9 @@ class Table:
 
 
 def _as_catalog(catalog: str | Catalog | None) -> Catalog:
-    return open_catalog(catalog) if catalog is None or isinstance(catalog, str) else catalog
+    if catalog is None or isinstance(catalog, str):
+        return open_catalog(catalog)
+    from pyiceberg.catalog import Catalog
+
+    check_kind("catalog", catalog, Catalog, hint="give a name, or a catalog of pyiceberg")
+    return catalog

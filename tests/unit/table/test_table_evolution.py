@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,8 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flowkit import DataFrame, Table
+from flowkit import DataFrame, Table, UsageError
 from flowkit.table import CommitConflict
+from flowkit.table.evolution import Evolution
 
 UTC_TIMES = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1))
 PRIMITIVES: dict[str, tuple[pyarrow.DataType, st.SearchStrategy[Any]]] = {
@@ -170,6 +172,30 @@ def test_a_new_struct_with_a_required_field_is_null_in_rows_old_and_new() -> Non
     found = Table("n.t").scan().to_arrow()
     assert sorted(found["id"].to_pylist()) == [1, 2, 4, 5, 6]
     assert [one["id"] for one in found.to_pylist() if one["place"]] == [1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda change: change.add_column("", "string"),
+        lambda change: change.add_column("st.", "string"),
+        lambda change: change.add_column(" ", "string"),
+        lambda change: change.rename_column("id", ""),
+        lambda change: change.rename_column("st.a", "st.b"),
+        lambda change: change.add_column(5, "string"),
+        lambda change: change.drop_column(5),
+        lambda change: change.set_partition("id"),
+    ],
+)
+def test_columns_have_names(change: Callable[[Evolution], object]) -> None:
+    schema = pyarrow.schema([("id", "int64"), ("st", pyarrow.struct([("a", "int64")]))])
+    table = Table.create("shop.orders", schema)
+    with pytest.raises(UsageError), table.evolve() as evolution:
+        change(evolution)
+    assert Table("shop.orders").schema == table.schema
+    with table.evolve() as evolution:
+        evolution.rename_column("st.a", "b").add_column("st.c", "long")
+    assert [field.name for field in table.schema.field("st").type] == ["b", "c"]
 
 
 def test_of_two_changes_of_columns_at_a_time_one_is_told_of_the_other() -> None:

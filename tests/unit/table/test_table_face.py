@@ -123,6 +123,64 @@ def test_old_snapshots_expire() -> None:
     assert table.orphans() == table.clean() == []
 
 
+NOW = datetime.now(UTC)
+ARGUMENTS: dict[str, tuple[Callable[[Any], object], str]] = {
+    "a number for parts": (lambda table: table.commit(5), "`parts` cannot be `5`"),
+    "text for parts": (lambda table: table.commit(["x"]), "`a part` cannot be `'x'`"),
+    "a number for a key": (lambda table: table.commit([], key=5), "key of a commit` cannot be `5`"),
+    "a number for a property": (
+        lambda table: table.commit([], properties={"a": 5}),
+        r"`properties\['a'\]` cannot be `5`",
+    ),
+    "a name for keys": (lambda table: table.upsert(ROWS, on="id"), "`on` is one name"),
+    "a number for a name": (lambda _: Table(5), "the name of a table` cannot be `5`"),
+    "a number for a catalog": (lambda _: Table("a.b", catalog=5), "`catalog` cannot be `5`"),
+    "a name for a partition": (
+        lambda _: Table.create("a.b", ROWS, partition="kind"),
+        "`partition` is one name",
+    ),
+    "a number for an order": (
+        lambda _: Table.create("a.b", ROWS, sort=[5]),
+        "`sort` cannot be `5`",
+    ),
+    "a number in properties": (
+        lambda _: Table.create("a.b", ROWS, properties={"a": 5}),
+        r"`properties\['a'\]` cannot be `5`",
+    ),
+    "a duration for a time": (
+        lambda table: table.expire(older_than=timedelta(1)),
+        r"`older_than` cannot be `datetime\.timedelta",
+    ),
+    "text for a count": (
+        lambda table: table.expire(older_than=NOW, keep_last="3"),
+        "`keep_last` cannot be `'3'`",
+    ),
+    "text for a duration": (lambda table: table.orphans(grace="3d"), "`grace` cannot be `'3d'`"),
+    "a number for a branch": (lambda table: table.create_branch(5), "cannot be `5`"),
+    "no name for a branch": (lambda table: table.create_branch(""), "needs a name, and `` is none"),
+    "no name for a tag": (lambda table: table.create_tag(" "), "needs a name, and ` ` is none"),
+    "no such branch": (lambda table: table.history("nope"), "no branch, tag or snapshot `nope`"),
+    "a number to publish": (lambda table: table.publish(5), "no branch, tag or snapshot `5`"),
+    "text for a limit": (lambda table: table.scan(limit="1"), "`limit` cannot be `'1'`"),
+    "a name for columns": (lambda table: table.scan(columns="id"), "`columns` is one name"),
+    "a number for a column": (lambda table: table.scan(columns=[5]), "`columns` cannot be `5`"),
+    "a number for a time": (lambda table: table.scan(as_of=5), "`as_of` cannot be `5`"),
+    "half a shard": (lambda table: table.scan().shards(1.5), r"`n` cannot be `1\.5`"),
+    "no types": (lambda _: Table.folder(".", types=5), "`types` cannot be `5`"),
+}
+
+
+@pytest.mark.parametrize("given", ARGUMENTS)
+def test_an_argument_of_the_wrong_kind_is_told(given: str) -> None:
+    table = Table.create("shop.orders", ROWS)
+    table.append(ROWS)
+    use, message = ARGUMENTS[given]
+    with pytest.raises(UsageError, match=message) as caught:
+        use(table)
+    assert caught.value.hint
+    assert [one.name for one in table.branches()] == ["main"]
+
+
 @pytest.mark.parametrize(
     "use",
     [
