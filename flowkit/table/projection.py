@@ -6,7 +6,7 @@ or widened, in structs and lists too. A field's number never changes, and so fin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.conditions import scalar_of
@@ -66,6 +66,14 @@ class Projection:
 
     def _find(self, field: pyarrow.Field) -> pyarrow.Field | None:
         return self._there.get(number_of(field))
+
+
+def check_unambiguous(names: Sequence[str]) -> None:
+    """Check that no column of a file is there twice. Raises Unlike."""
+    if len(set(names)) == len(names):
+        return
+    twice = next(name for name in names if names.count(name) > 1)
+    raise Unlike(f"column `{twice}` is there twice")
 
 
 def number_of(field: pyarrow.Field) -> int | None:

@@ -20,6 +20,7 @@ from flowkit.table.formats import FileFormat
 from flowkit.table.projection import (
     Projection,
     Unlike,
+    check_unambiguous,
     has_numbers,
     numbered,
     path_to,
@@ -173,6 +174,7 @@ class ShardReader:
             and last.schema.equals(schema, check_metadata=True)
         ):
             return last
+        check_unambiguous(schema.names)
         file = schema
         if self._shard.kind == "hive":
             file = numbered(file, dict(self._shard.names), any_case=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.formats import FileFormat
 from flowkit.table.json_keys import respelled, spellings
-from flowkit.table.projection import Unlike, plain_type
+from flowkit.table.projection import Unlike, check_unambiguous, plain_type
 from flowkit.table.uneven_rows import UnevenRows
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ def open_csv(
     if escape:
         format = replace(format, escape=None)
     found = csv_schema(source(), format).names
+    check_unambiguous(found)
     # Any row may have more fields than the first one, up to the table's.
     known = dict.fromkeys([*found, *format.columns])
     schema = pyarrow.schema(

@@ -9,7 +9,7 @@ from flowkit.table.errors import DataFileDamaged, DataFileUnlike
 from flowkit.table.files import Files
 from flowkit.table.formats import FileFormat
 from flowkit.table.hive.listing import FoundFile
-from flowkit.table.projection import Unlike
+from flowkit.table.projection import Unlike, check_unambiguous
 from flowkit.table.schemas import schema_of
 from flowkit.table.text_files import csv_schema, decompressed, json_schema
 
@@ -68,6 +68,7 @@ def _schema_of(file: FoundFile, format: FileFormat, files: Files) -> list[pyarro
             schema = csv_schema(decompressed(source, file.path), format)
         else:
             schema = json_schema(decompressed(source, file.path))
+        check_unambiguous(schema.names)
     except FileNotFoundError as error:
         raise files.missing(file.path) from error
     except Unlike as error:

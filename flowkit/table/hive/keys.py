@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 DEFAULT_PARTITION: Final = "__HIVE_DEFAULT_PARTITION__"
 """What stands for null, and for empty text, in the name of a folder."""
 
-_INTEGER: Final = re.compile(r"-?\d{1,19}")
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INT, _LONG = 1 << 31, 1 << 63
 
 Pairs = tuple[tuple[str, str | None], ...]

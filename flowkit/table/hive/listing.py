@@ -28,7 +28,7 @@ def list_files(location: str, files: Files) -> list[FoundFile]:
     empty ones, which have no rows in any format.
 
     Raises:
-        StoreError: the folder cannot be listed.
+        StoreError: the folder cannot be listed, or its bucket is not there.
     """
     import pyarrow
     from pyarrow import fs
@@ -37,6 +37,14 @@ def list_files(location: str, files: Files) -> list[FoundFile]:
         system, path = _open(location, files)
         root = path.rstrip("/")
         found = system.get_file_info(fs.FileSelector(path, recursive=True, allow_not_found=True))
+        bucket = root.partition("/")[0]
+        # Nor are there folders in a bucket that is not there, and that is no empty table.
+        if not found and _is_no_bucket(system, bucket):
+            raise StoreError(
+                f"folder `{location}` of table `{files.table}` cannot be listed: there is no "
+                f"bucket `{bucket}`",
+                hint="is the address right, and the endpoint?",
+            )
     except (OSError, pyarrow.ArrowException) as error:
         raise StoreError(
             f"folder `{location}` of table `{files.table}` cannot be listed: "
@@ -53,6 +61,14 @@ def list_files(location: str, files: Files) -> list[FoundFile]:
             path = f"{prefix}/{'/'.join(names)}"
             listed.append(FoundFile(path, tuple(names[:-1]), info.size))
     return sorted(listed, key=lambda one: one.path)
+
+
+def _is_no_bucket(system: fs.FileSystem, bucket: str) -> bool:
+    from pyarrow import fs
+
+    if not isinstance(system, fs.S3FileSystem):
+        return False
+    return bool(system.get_file_info(bucket).type is fs.FileType.NotFound)
 
 
 def _is_hidden(name: str) -> bool:

@@ -272,6 +272,19 @@ def test_a_file_with_another_type_is_named(kind: str, tmp_path: Path, writing: W
             table.refresh()
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_with_a_column_twice_is_named(kind: str, tmp_path: Path, writing: Write) -> None:
+    writing(tmp_path / f"odd/b.{kind}", pyarrow.table([[1], [2]], names=["x", "x"]), kind)
+    with pytest.raises(DataFileUnlike, match=r"odd/b.* column `x` is there twice"):
+        Table.folder(tmp_path / "odd")
+    # Only the first and the last file are opened to learn of columns.
+    for name in ("odd/a", "odd/c"):
+        writing(tmp_path / f"{name}.{kind}", pyarrow.table({"x": [3]}), kind)
+    table = Table.folder(tmp_path / "odd")
+    with pytest.raises(DataFileUnlike, match=r"odd/b.* column `x` is there twice"):
+        table.scan().to_arrow()
+
+
 def test_a_schema_may_be_given(tmp_path: Path, writing: Write) -> None:
     writing(tmp_path / "k=01/a.csv", pyarrow.table({"id": [1], "zip": ["0123"]}), "csv")
     inferred = Table.folder(tmp_path)
@@ -295,6 +308,8 @@ def test_a_schema_may_be_given(tmp_path: Path, writing: Write) -> None:
         (["2026-01-31", "1969-12-31", None], pyarrow.date32()),
         (["2026-01-31", "2026-02-31"], pyarrow.large_string()),
         (["1", "x"], pyarrow.large_string()),
+        (["\u0661", "2"], pyarrow.large_string()),
+        (["\u0662\u0660\u0662\u0666-01-01"], pyarrow.large_string()),
         ([None], pyarrow.large_string()),
     ],
     ids=str,

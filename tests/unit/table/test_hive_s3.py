@@ -61,9 +61,12 @@ def test_a_folder_in_s3_is_read_in_shards(s3: S3) -> None:
         Table.folder(f"s3://{BUCKET}/nothing")
 
 
-def test_what_cannot_be_listed_is_an_error(s3: S3) -> None:
-    with pytest.raises((StoreError, UsageError), match=r"s3://no-such-bucket/t"):
+def test_what_cannot_be_listed_is_an_error(s3: S3, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StoreError, match=r"s3://no-such-bucket/t.*no bucket `no-such-bucket`"):
         Table.folder("s3://no-such-bucket/t")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "stranger")
+    with pytest.raises(StoreError, match=f"s3://{BUCKET}/t.*cannot be listed"):
+        Table.folder(f"s3://{BUCKET}/t")
 
 
 def test_a_file_that_is_gone_is_named(s3: S3, server: S3Server) -> None:
