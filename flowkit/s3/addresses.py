@@ -64,6 +64,7 @@ class Places:
 
     def find(self, key: str) -> S3Address:
         """Return the address that a key means. Raises S3InvalidUrl."""
+        _check_text(key)
         is_url = key.startswith(_SCHEMES)
         if self.root is None:
             if not is_url:
@@ -81,6 +82,7 @@ class Places:
 
     def find_object(self, key: str) -> S3Address:
         """Return the address of one object. Raises S3InvalidUrl if the key is empty."""
+        _check_text(key)
         if not key or key.endswith("/"):
             raise S3InvalidUrl(f"`{key}` is no key of an object", hint="name what to read or write")
         address = self.find(key)
@@ -91,6 +93,11 @@ class Places:
     def key_of(self, address: S3Address) -> str:
         """Return the key that means this address in the scope."""
         return self.root.key_of(address) if self.root else str(address)
+
+
+def _check_text(key: object) -> None:
+    if not isinstance(key, str):
+        raise S3InvalidUrl(f"`{key!r}` is no key", hint="give text")
 
 
 def _checked(key: str, written: str) -> str:

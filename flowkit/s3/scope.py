@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowkit.errors import UsageError
 from flowkit.flow import FlowSpec
@@ -25,7 +25,7 @@ from flowkit.s3.writing import Writer
 if TYPE_CHECKING:
     from flowkit.settings import Settings
 
-Key = TypeVar("Key", str, str | S3GetObject)
+Given = TypeVar("Given")
 
 _PARTS_AT_A_TIME = 8
 
@@ -230,7 +230,8 @@ class S3:
         Raises what `put` raises; some objects may have been written then.
         """
         given = (
-            one if isinstance(one, S3PutObject) else S3PutObject(one[0], one[1]) for one in objects
+            one if isinstance(one, S3PutObject) else S3PutObject(*_pair(one, "value"))
+            for one in _many(objects)
         )
         return self._put(given, overwrite)
 
@@ -244,8 +245,8 @@ class S3:
         Raises what `put` raises; some files may have been written then.
         """
         given = (
-            one if isinstance(one, S3PutObject) else S3PutObject(one[0], path=one[1])
-            for one in key_paths
+            one if isinstance(one, S3PutObject) else _file(*_pair(one, "path"))
+            for one in _many(key_paths)
         )
         return self._put(given, overwrite)
 
@@ -319,7 +320,23 @@ class S3:
         return [self._places.root]
 
 
-def _many(keys: Iterable[Key]) -> Iterable[Key]:
+def _pair(given: Any, second: str) -> tuple[str, Any]:
+    # A text of two letters would pass for one.
+    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != 2:
+        raise UsageError(
+            f"`{given!r}` is no object to write",
+            hint=f"give pairs of key and {second}, or `S3PutObject`s",
+        )
+    return given[0], given[1]
+
+
+def _file(key: str, path: str | Path) -> S3PutObject:
+    return S3PutObject(key, path=path)
+
+
+def _many(keys: Iterable[Given]) -> Iterable[Given]:
+    if not isinstance(keys, Iterable):
+        raise UsageError(f"`{keys!r}` is no list", hint="give a list")
     if isinstance(keys, str):
         # Its letters would be taken for keys.
         raise UsageError(f"`{keys}` is one key, not many", hint=f"give a list: `[{keys!r}]`")
@@ -327,7 +344,9 @@ def _many(keys: Iterable[Key]) -> Iterable[Key]:
 
 
 def _span_of(part: S3GetObject) -> Span:
-    if part.offset < 0 or (part.length is not None and part.length < 1):
+    given: tuple[object, ...] = (part.offset, 1 if part.length is None else part.length)
+    are_numbers = all(isinstance(one, int) for one in given)
+    if not are_numbers or part.offset < 0 or (part.length is not None and part.length < 1):
         raise UsageError(
             f"`{part.key}` has no bytes from {part.offset} of length {part.length}",
             hint="give an offset from 0 and a length from 1, or None to read to the end",

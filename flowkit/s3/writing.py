@@ -115,6 +115,11 @@ def _data_of(given: S3PutObject) -> tuple[memoryview | Path | Iterator[bytes], i
             hint="give `value` or `path`",
         )
     if given.path is not None:
+        if not isinstance(given.path, str | os.PathLike):
+            raise UsageError(
+                f"`{given.path!r}` is no path of a file to write to `{given.key}`",
+                hint="give text or a `Path`",
+            )
         path = Path(given.path)
         if not path.is_file() or not os.access(path, os.R_OK):
             raise UsageError(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pyarrow as pa
@@ -271,6 +273,32 @@ def test_one_key_is_not_taken_for_many(s3: S3) -> None:
         s3.get_many("key")
     with pytest.raises(UsageError):
         s3.list_paths("key")
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda s3: s3.put_many({"c": "d"}),
+        lambda s3: s3.put_many(["cd"]),
+        lambda s3: s3.put_many([("c",)]),
+        lambda s3: s3.put_many(5),
+        lambda s3: s3.put_files({"c": "d"}),
+        lambda s3: s3.put_files([("c", 5)]),
+        lambda s3: s3.put(5, "x"),
+        lambda s3: s3.get(5),
+        lambda s3: s3.get_many(5),
+        lambda s3: s3.get_many([None, 5]),
+        lambda s3: s3.list_paths([5]),
+        lambda s3: s3.get(S3GetObject("c", offset=None)),
+        lambda s3: s3.get(S3GetObject("c", length="1")),
+        lambda s3: s3.get(S3GetObject(5)),
+    ],
+)
+def test_what_is_no_key_pair_or_part_is_refused(use: Callable[[Any], object], s3: S3) -> None:
+    with pytest.raises(UsageError) as caught:
+        use(s3)
+    assert caught.value.hint
+    assert s3.list_recursive() == []
 
 
 def test_text_that_is_no_utf8_is_an_error(s3: S3) -> None:
