@@ -14,7 +14,7 @@
 * `reading`, `row_groups`, `decoding`, `shaping`, `projection`, `deletes`, `files`: a shard's rows,
   from files
 * `formats`, `streaming`, `text_files`, `uneven_rows`, `json_keys`: files that are not Parquet
-* `data_frame`, `sql`, `previews`: rows in memory
+* `data_frame`, `views`, `sql`, `previews`: rows in memory
 * `writing`, `incoming`, `conforming`, `partitioning`, `transforms`, `sorting`, `encoding`,
   `null_structs`, `datafiles`, `written`: rows into data files
 * `committing`, `changes`, `deleting`, `rewriting`, `upserting`, `keys`, `retrying`: data files

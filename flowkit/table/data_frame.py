@@ -7,8 +7,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, overload
 
 from flowkit.errors import UsageError
+from flowkit.table.arguments import check_kind, check_names
 from flowkit.table.errors import UnknownColumn
 from flowkit.table.previews import html_preview, text_preview
+from flowkit.table.views import without_views
 
 if TYPE_CHECKING:
     import pandas
@@ -41,9 +43,13 @@ class DataFrame:
         """Take the data, without a copy if it is Arrow's already.
 
         Raises:
-            UsageError: it is nothing that can be read as a table.
+            UsageError: it is nothing that can be read as a table, or has a column twice.
         """
         self._table = _arrow_table(data)
+        names = self._table.column_names
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise UsageError(f"column `{twice}` is there twice", hint="call one something else")
 
     @classmethod
     def read(cls, shard: Shard, columns: Sequence[str] | None = None) -> DataFrame:
@@ -57,7 +63,9 @@ class DataFrame:
         from flowkit.table.files import Files
         from flowkit.table.lineage import note_read
         from flowkit.table.reading import ShardReader
+        from flowkit.table.shards import Shard
 
+        check_kind("shard", shard, Shard, hint="give one of `scan.shards(...)`")
         files = Files(shard.table, shard.catalog, shard.snapshot, kind=shard.kind)
         frame = cls(ShardReader(shard, files, columns).read())
         note_read(shard.table, shard.catalog, shard.snapshot)
@@ -95,6 +103,7 @@ class DataFrame:
     def __getitem__(self, columns: list[str]) -> DataFrame: ...
     def __getitem__(self, columns: str | list[str]) -> pyarrow.ChunkedArray | DataFrame:
         names = [columns] if isinstance(columns, str) else columns
+        check_names("columns", names)
         for name in names:
             if name not in self.columns:
                 raise UnknownColumn(name, table="this", known=self.columns)
@@ -113,7 +122,7 @@ class DataFrame:
             UsageError: pandas is not installed.
         """
         _import("pandas")
-        frame: pandas.DataFrame = self._table.to_pandas(split_blocks=True)
+        frame: pandas.DataFrame = without_views(self._table).to_pandas(split_blocks=True)
         return frame
 
     def pandas_copies(self) -> dict[str, str]:
@@ -151,24 +160,36 @@ class DataFrame:
         """Return `n` rows by chance, in their order; the same for the same seed."""
         from random import Random
 
+        check_kind("n", n, int, hint="give a number of rows")
+        if n < 0:
+            raise UsageError(f"a sample of {n} rows makes no sense", hint="give 0 or more")
         rows = sorted(Random(seed).sample(range(len(self)), min(n, len(self))))
-        return DataFrame(self._table.take(rows))
+        return DataFrame(without_views(self._table).take(rows))
 
     def partition_by(self, *columns: str) -> Iterator[tuple[tuple[Any, ...], DataFrame]]:
         """Yield each combination of values of some columns, sorted, with its rows in their order.
 
+        Null is a value of its own, and so is NaN.
+
         Raises:
             UnknownColumn: there is no such column.
+            UsageError: none is named, or values of one have no order, such as lists.
         """
-        keys = self[list(columns)].to_arrow()
-        yield from ((key, DataFrame(part)) for key, part in _partitions(self._table, keys))
+        if not columns:
+            raise UsageError("no column is named to partition by", hint="name one, or several")
+        rows = without_views(self._table)
+        keys = DataFrame(rows)[list(columns)].to_arrow()
+        yield from ((key, DataFrame(part)) for key, part in _partitions(rows, keys))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DataFrame) and bool(self._table.equals(other._table))
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __reduce__(self) -> tuple[type[DataFrame], tuple[pyarrow.Table]]:
+    def __reduce__(self) -> tuple[Any, tuple[Any]]:
+        # A pickle of a part of a table would hold the whole buffers that it is a part of.
+        if self._table.get_total_buffer_size() > 2 * self._table.nbytes:
+            return _from_stream, (_as_stream(self._table),)
         return DataFrame, (self._table,)
 
     def __repr__(self) -> str:
@@ -196,13 +217,45 @@ def _arrow_table(data: Any) -> pyarrow.Table:
             ) from error
     if type(data).__module__.partition(".")[0] == "pandas":
         # Not by its capsule: that would add the index as a column.
-        return pyarrow.Table.from_pandas(data, preserve_index=False).replace_schema_metadata(None)
+        return pandas_table(data, index=False).replace_schema_metadata(None)
     if hasattr(data, "__arrow_c_stream__"):
         return pyarrow.table(data)
     raise UsageError(
         f"a `{type(data).__name__}` cannot be read as a table",
         hint="give a frame of pandas or Polars, a pyarrow table, or a dict of lists",
     )
+
+
+def pandas_table(frame: pandas.DataFrame, *, index: bool) -> pyarrow.Table:
+    """Return a pandas frame as Arrow has it, with its index as columns or without.
+
+    Raises:
+        UsageError: a column holds values of several types, or is there twice.
+    """
+    import pyarrow
+
+    try:
+        return pyarrow.Table.from_pandas(frame, preserve_index=index)
+    except (pyarrow.ArrowException, TypeError, ValueError) as error:
+        raise UsageError(
+            f"this pandas frame is no table: {': '.join(map(str, error.args))}",
+            hint="give each column one type and a name of its own: `frame.astype({'a': str})`",
+        ) from error
+
+
+def _as_stream(table: pyarrow.Table) -> pyarrow.Buffer:
+    import pyarrow
+
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue()
+
+
+def _from_stream(buffer: object) -> DataFrame:
+    import pyarrow
+
+    return DataFrame(pyarrow.ipc.open_stream(buffer).read_all())
 
 
 def _import(library: str) -> Any:
@@ -223,12 +276,17 @@ def _partitions(
 
     if not len(table):
         return
+    keys = pyarrow.table(
+        [_sortable(keys.column(one), one) for one in keys.column_names], keys.column_names
+    )
     order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names])
     sorted_keys, rows = keys.take(order), table.take(order)
     edge = pyarrow.repeat(False, len(table) - 1)
     for column in sorted_keys.columns:
         whole = column.combine_chunks()
         changed = pc.not_equal(whole[1:], whole[:-1])
+        if pyarrow.types.is_floating(whole.type):
+            changed = pc.and_not(changed, pc.and_(pc.is_nan(whole[1:]), pc.is_nan(whole[:-1])))
         # Null beside a value is a change, null beside null is none.
         differs = pc.xor(whole[1:].is_null(), whole[:-1].is_null())
         edge = pc.or_(edge, pc.or_(pc.fill_null(changed, False), differs))
@@ -236,6 +294,26 @@ def _partitions(
     for start, stop in zip(starts, [*starts[1:], len(table)], strict=True):
         key = tuple(column[start].as_py() for column in sorted_keys.columns)
         yield key, rows.slice(start, stop - start)
+
+
+def _sortable(column: pyarrow.ChunkedArray, name: str) -> pyarrow.ChunkedArray:
+    """Return a column in a type that pyarrow sorts and compares. Raises UsageError."""
+    import pyarrow
+
+    kind = column.type
+    types = pyarrow.types
+    if types.is_dictionary(kind):
+        return _sortable(column.cast(kind.value_type), name)
+    if types.is_float16(kind):
+        return column.cast(pyarrow.float32())
+    if types.is_null(kind):
+        return column.cast(pyarrow.bool_())
+    if types.is_nested(kind) or isinstance(kind, pyarrow.BaseExtensionType):
+        raise UsageError(
+            f"column `{name}` of type `{kind}` cannot be partitioned by",
+            hint="partition by numbers, texts or times",
+        )
+    return column
 
 
 def _why_copied(column: pyarrow.ChunkedArray) -> str:

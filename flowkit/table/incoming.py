@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from flowkit.errors import UsageError
-from flowkit.table.data_frame import DataFrame
+from flowkit.table.data_frame import DataFrame, pandas_table
 
 
 def batches_of(data: object) -> Iterator[pa.RecordBatch]:
@@ -34,7 +34,7 @@ def batches_of(data: object) -> Iterator[pa.RecordBatch]:
         # Pandas' own stream makes a column of every index, even of the row numbers that are
         # left after a filter.
         is_named = any(name is not None for name in source.index.names)
-        yield from pa.Table.from_pandas(source, preserve_index=is_named).to_batches()
+        yield from pandas_table(source, index=is_named).to_batches()
     elif hasattr(data, "__arrow_c_stream__"):
         yield from pa.RecordBatchReader.from_stream(data)
     elif hasattr(data, "__arrow_c_array__"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,66 @@ def test_partitions_have_all_rows_in_their_order() -> None:
     assert len(list(DataFrame({"a": [1]}).partition_by("a"))) == 1
 
 
+@pytest.mark.parametrize(
+    ("values", "keys"),
+    [
+        ([float("nan"), 1.0, None, float("nan")], ["1.0", "nan", "None"]),
+        (pyarrow.array([float("nan"), 1.0], pyarrow.float16()), ["1.0", "nan"]),
+        ([None, None], ["None"]),
+        (pyarrow.array(["b", "a", "b"]).dictionary_encode(), ["a", "b"]),
+        (pyarrow.array(["b", "a", None], pyarrow.string_view()), ["a", "b", "None"]),
+        (pyarrow.array([b"b", b"a"], pyarrow.binary_view()), ["b'a'", "b'b'"]),
+        (polars.Series(["b", "a", "b"], dtype=polars.Categorical), ["a", "b"]),
+    ],
+    ids=repr,
+)
+def test_each_value_of_any_plain_type_has_one_partition(values: Any, keys: list[str]) -> None:
+    frame = DataFrame(
+        polars.DataFrame({"a": values}) if hasattr(values, "dtype") else {"a": values}
+    )
+    parts = list(frame.partition_by("a"))
+    assert [str(key) for (key,), _ in parts] == keys
+    assert sum(len(part) for _, part in parts) == len(values)
+
+
+def test_text_of_polars_goes_everywhere() -> None:
+    rows = [
+        {"a": "x", "list": ["y", None], "in": {"b": "z"}, "raw": b"r"},
+        {"a": None, "list": None, "in": {"b": None}, "raw": None},
+    ]
+    frame = DataFrame(polars.DataFrame(rows))
+    assert frame.schema.field("a").type == pyarrow.string_view()
+    assert frame.sample(2, seed=1).to_arrow().to_pylist() == rows
+    assert [part.to_arrow().to_pylist() for _, part in frame.partition_by("a")] == [
+        [row] for row in rows
+    ]
+    assert list(frame.to_pandas()["list"].iloc[0]) == ["y", None]
+    assert frame.to_polars().to_dicts() == rows
+    assert pickle.loads(pickle.dumps(frame)) == frame
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda frame: frame[5],
+        lambda frame: frame[["a", 5]],
+        lambda frame: frame.sample(-1, seed=1),
+        lambda frame: frame.sample("1", seed=1),
+        lambda frame: list(frame.partition_by()),
+        lambda frame: list(frame.partition_by("lists")),
+        lambda frame: list(frame.partition_by("structs")),
+        lambda _: DataFrame.read(5),
+        lambda _: DataFrame(pyarrow.table([[1], [2]], names=["a", "a"])),
+        lambda _: DataFrame(pandas.DataFrame({"a": [1, "x"]})),
+        lambda _: DataFrame(pandas.DataFrame([[1, 2]], columns=["a", "a"])),
+    ],
+)
+def test_what_makes_no_sense_is_refused(use: Callable[[Any], object]) -> None:
+    with pytest.raises(UsageError) as caught:
+        use(DataFrame({"a": [1], "lists": [[1]], "structs": [{"b": 1}]}))
+    assert caught.value.hint
+
+
 def test_a_sample_is_the_same_for_the_same_seed() -> None:
     frame = DataFrame(TABLE)
     assert frame.sample(10, seed=1) == frame.sample(10, seed=1)
@@ -161,6 +222,16 @@ def test_a_sample_is_the_same_for_the_same_seed() -> None:
 
 def test_a_pickle_has_the_same_rows() -> None:
     assert pickle.loads(pickle.dumps(DataFrame(TABLE))) == DataFrame(TABLE)
+
+
+def test_a_pickle_of_some_rows_is_small() -> None:
+    frame = DataFrame({"id": range(1_000_000), "name": pyarrow.array(["x"] * 1_000_000)})
+    [(_, first), *_] = DataFrame({"id": range(1_000_000)}).partition_by("id")
+    for some in (frame.head(2), DataFrame(frame.to_arrow().slice(500_000, 2)), first):
+        for protocol in (4, 5):
+            data = pickle.dumps(some, protocol)
+            assert len(data) < 2_000
+            assert pickle.loads(data) == some
 
 
 def test_people_see_rows_columns_and_how_many_there_are() -> None:
