@@ -15,6 +15,7 @@ from pyiceberg.table import Table
 from flowkit.table.conditions import mask_of
 from flowkit.table.filters import condition_of
 from flowkit.table.projection import path_to
+from flowkit.table.schemas import with_null_structs
 
 
 def columns_of(where: BooleanExpression, table: Table) -> Schema:
@@ -23,7 +24,7 @@ def columns_of(where: BooleanExpression, table: Table) -> Schema:
     Rows are counted by a column.
     """
     schema = table.schema()
-    ids = extract_field_ids(bind(schema, where, case_sensitive=True))
+    ids = extract_field_ids(bind(with_null_structs(schema), where, case_sensitive=True))
     # The accessor of a field within structs begins at its top-level column.
     tops = {schema.accessor_for_field(field_id).position for field_id in ids}
     return Schema(*(schema.fields[at] for at in sorted(tops or {0})))

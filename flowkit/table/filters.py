@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flowkit.table.conditions import Condition
 from flowkit.table.errors import FilterInvalid, UnknownColumn
 from flowkit.table.parsing import parse_text
+from flowkit.table.schemas import with_null_structs
 from flowkit.table.settling import settle
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def bound_filter(
     from pyiceberg.expressions.visitors import bind, rewrite_not
 
     try:
-        return bind(schema, rewrite_not(expression), case_sensitive=True)
+        return bind(with_null_structs(schema), rewrite_not(expression), case_sensitive=True)
     except (TypeError, ValueError) as error:
         raise FilterInvalid(str(where or expression), reason=str(error)) from error
 

@@ -41,6 +41,8 @@ from pyiceberg.types import (
     TimeType,
 )
 
+from flowkit.table.schemas import with_null_structs
+
 COLUMNS: Final = (
     "value_counts",
     "null_value_counts",
@@ -71,7 +73,7 @@ class MetricsFilter:
     """A filter as it applies to the statistics of files."""
 
     def __init__(self, schema: Schema, where: BooleanExpression) -> None:
-        self._bound = bind(schema, rewrite_not(where), case_sensitive=True)
+        self._bound = bind(with_null_structs(schema), rewrite_not(where), case_sensitive=True)
 
     def may_match(self, entries: pa.RecordBatch, at: NDArray[np.int64]) -> Mask:
         """Say of some entries of a manifest whether they may have rows that pass.

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from decimal import Decimal
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +17,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
+from pyiceberg.transforms import Transform
+from pyiceberg.types import DecimalType
 
 from flowkit import native
+from flowkit.errors import UsageError
 from flowkit.table.transforms import transform_column
 
 Key = tuple[object, ...]
@@ -39,6 +43,9 @@ def partition_batch(batch: pa.RecordBatch, spec: PartitionSpec, schema: Schema) 
 
     Keys hold Iceberg's internal values, one for each field of the spec. A batch of one partition
     is not copied, and neither is one whose partitions lie one after the other.
+
+    Raises:
+        UsageError: a decimal's partition has more digits than the column.
     """
     if not spec.fields:
         return [Slice((), batch)]
@@ -50,6 +57,11 @@ def partition_batch(batch: pa.RecordBatch, spec: PartitionSpec, schema: Schema) 
         )
         for field in spec.fields
     ]
+    for field, column in zip(spec.fields, columns, strict=True):
+        source = schema.find_field(field.source_id).field_type
+        if isinstance(source, DecimalType) and pa.types.is_decimal(column.type):
+            name = schema.find_column_name(field.source_id)
+            _check_digits(column, source, str(name), field.transform)
     codes, firsts = number_rows(columns)
     keys: list[Key] = list(
         zip(*(column.take(pa.array(firsts)).to_pylist() for column in columns), strict=True)
@@ -62,6 +74,25 @@ def partition_batch(batch: pa.RecordBatch, spec: PartitionSpec, schema: Schema) 
         Slice(key, grouped.slice(start, stop - start))
         for key, start, stop in zip(keys, bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
     ]
+
+
+def _check_digits(
+    results: pa.Array, kind: DecimalType, name: str, transform: Transform[Any, Any]
+) -> None:
+    """Check that partitions are values that the format can hold: those of the column's type.
+
+    A negative decimal that is truncated may need a digit more. Others refuse to write it, too.
+    """
+    largest = Decimal(10) ** (kind.precision - kind.scale)
+    lowest = pc.min(results).as_py()
+    if lowest is not None and lowest <= -largest:
+        call = str(transform).replace("[", "(").replace("]", f", {name})")
+        raise UsageError(
+            f"a value of column `{name}` has the partition {lowest} by `{call}`, which "
+            f"is no `{kind}`",
+            hint=f"widen the column by a digit: `change.widen_column('{name}', "
+            f"'decimal({kind.precision + 1}, {kind.scale})')`, in `with table.evolve() as change`",
+        )
 
 
 def column_of(batch: pa.RecordBatch, schema: Schema, field_id: int) -> pa.Array:

@@ -26,6 +26,7 @@ from pyiceberg.types import IntegerType, LongType
 
 from flowkit.table.filters import plain_value
 from flowkit.table.partitioning import number_rows
+from flowkit.table.schemas import with_null_structs
 from flowkit.table.transforms import to_physical
 
 Values = tuple[Any, ...]
@@ -167,7 +168,7 @@ def _wrapping(spec: PartitionSpec, schema: Schema) -> Iterator[_Wrapping]:
 def _projected(schema: Schema, spec: PartitionSpec, where: BooleanExpression) -> BooleanExpression:
     """Return what a filter asks of partitions."""
     try:
-        return inclusive_projection(schema, spec, True)(where)
+        return inclusive_projection(with_null_structs(schema), spec, True)(where)
     except OverflowError:
         # pyiceberg looks for the day next to Python's first or last: no partition is ruled out.
         return AlwaysTrue()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table.sorting import SortOrder
     from pyiceberg.transforms import Transform
+    from pyiceberg.types import NestedField
 
 _CALL = re.compile(r"(\w+)\s*\(\s*([^()]*?)\s*\)")
 _ORDER = re.compile(r"(.*?)(?:\s+(asc|desc))?(?:\s+nulls\s+(first|last))?", re.IGNORECASE)
@@ -89,6 +90,34 @@ def schema_of(source: object) -> Schema:
         raise SchemaInvalid(
             f"a table cannot have this schema: {error}", hint="cast the column to another type"
         ) from error
+
+
+def with_null_structs(schema: Schema) -> Schema:
+    """Return a schema in which a field may be null if a struct around it may be.
+
+    Such a field is null where its struct is, though it is required: filters must be bound to this
+    one, or they take `is null` for false.
+    """
+    from pyiceberg.schema import Schema
+
+    fields = [_nullable(field, inside=False) for field in schema.fields]
+    if all(new is old for new, old in zip(fields, schema.fields, strict=True)):
+        return schema
+    return Schema(*fields, schema_id=schema.schema_id)
+
+
+def _nullable(field: NestedField, *, inside: bool) -> NestedField:
+    from pyiceberg.types import StructType
+
+    kind = field.field_type
+    may_be_null = inside or not field.required
+    if isinstance(kind, StructType):
+        inner = [_nullable(one, inside=may_be_null) for one in kind.fields]
+        if any(new is not old for new, old in zip(inner, kind.fields, strict=True)):
+            kind = StructType(*inner)
+    if kind is field.field_type and field.required is not may_be_null:
+        return field
+    return field.model_copy(update={"field_type": kind, "required": not may_be_null})
 
 
 def partition_spec(terms: Sequence[str], schema: Schema, *, table: str) -> PartitionSpec:

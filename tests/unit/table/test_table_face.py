@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pyarrow
@@ -50,6 +51,37 @@ def test_a_delete_takes_the_rows_that_a_scan_finds(partition: list[str], where: 
     left = table.scan().to_arrow().to_pylist()
     assert sorted(map(repr, [*left, *found])) == sorted(map(repr, before))
     assert len(found) + len(left) == 6
+
+
+def test_a_required_field_is_null_where_its_struct_is() -> None:
+    kind = pyarrow.struct([pyarrow.field("a", pyarrow.int64(), nullable=False)])
+    schema = pyarrow.schema([("id", "int64"), ("st", kind)])
+    table = Table.create("shop.orders", schema)
+    for rows in ([(1, {"a": 1}), (2, None)], [(3, {"a": 3})], [(4, None)]):
+        table.append(
+            pyarrow.Table.from_pylist([{"id": id, "st": st} for id, st in rows], schema=schema)
+        )
+    assert ids(table, where="st.a is null") == ids(table, where="st is null") == [2, 4]
+    assert ids(table, where="not st.a is null") == [1, 3]
+    assert ids(table, where="st.a != 1") == [3]
+    assert len(table.scan(where="st.a is not null").plan().files) == 2
+    table.delete("st.a is null and id > 2")
+    assert ids(table) == [1, 2, 3]
+
+
+def test_a_decimal_whose_partition_has_more_digits_is_refused() -> None:
+    data = pyarrow.table({"d": pyarrow.array([Decimal("-999.99"), None], pyarrow.decimal128(5, 2))})
+    table = Table.create("shop.orders", data, partition=["truncate(50, d)"])
+    with pytest.raises(UsageError, match=r"column `d` has the partition -1000\.00 by `trunc") as no:
+        table.append(data)
+    assert "change.widen_column('d', 'decimal(6, 2)')" in str(no.value.hint)
+    table.append(data.slice(1))
+    with table.evolve() as change:
+        change.widen_column("d", "decimal(6, 2)")
+    table.append(data)
+    for where, count in (("d = -999.99", 1), ("d < -999.98", 1), ("d > -999.99", 0)):
+        assert table.scan(where=where).count() == count
+    assert table.scan().count() == 3
 
 
 def test_parts_of_several_writers_become_visible_at_once() -> None:
