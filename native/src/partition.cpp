@@ -18,6 +18,10 @@ namespace {
 /// Below this, starting threads costs more than they save.
 constexpr std::int64_t fewest_rows_a_piece = 1 << 17;
 
+/// So many partitions are counted even if there are fewer rows; for more of them, memory would be
+/// taken that has nothing to do with what came in.
+constexpr std::int64_t most_empty = 1 << 20;
+
 /// Rows that one thread counts and places, and for each partition how many rows it has there; then
 /// where its next row goes.
 struct Piece {
@@ -108,12 +112,14 @@ Status sort(const Column& column, std::int64_t count, int threads,
 Status partition_permutation(const Chunks& codes, std::int64_t count, int threads,
                              Array& permutation, Array& offsets) noexcept {
   return guarded([&]() -> Status {
-    require(count >= 0 && count <= std::numeric_limits<std::int32_t>::max(),
-            "count must be between 0 and 2147483647");
+    require(count >= 0, "count must not be negative");
     const Column column(codes, "codes");
     require(column.null_count() == 0, "codes: a null has no partition");
     require(column.length() <= std::numeric_limits<std::int32_t>::max(),
             "codes: at most 2147483647 rows are permuted at once");
+    require(count <= std::max(most_empty, column.length()),
+            "count must be at most the number of rows, or 1048576 if those are fewer; number only "
+            "the partitions that occur");
     Values<std::int32_t> rows;
     Values<std::int64_t> starts;
     Status status;

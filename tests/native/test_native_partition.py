@@ -69,3 +69,14 @@ def test_codes_that_name_no_partition_are_refused(codes: pa.Array, count: int) -
 def test_no_rows_give_empty_partitions() -> None:
     assert permuted(pa.array([], pa.int32()), 3) == ([], [0, 0, 0, 0])
     assert permuted(pa.array([], pa.int32()), 0) == ([], [0])
+
+
+@pytest.mark.parametrize(
+    ("rows", "most"), [(0, 2**20), (3, 2**20), (2**20 + 1, 2**20 + 1)], ids=str
+)
+def test_memory_is_bounded_by_the_rows_and_not_by_the_count(rows: int, most: int) -> None:
+    codes = pa.array(np.zeros(rows, np.int32))
+    assert permuted(codes, most)[1][-1] == rows
+    for count in (most + 1, 2**31 - 1):
+        with pytest.raises(UsageError, match="that occur"):
+            native.partition_permutation(codes, count)

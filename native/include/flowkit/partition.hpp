@@ -9,8 +9,8 @@ namespace flowkit {
 
 /// Sorts rows by their partition: a counting sort, which keeps the order within a partition.
 ///
-/// `codes` are integers in [0, count), one a row, none null; there are at most
-/// 2^31 - 1 rows, and `count` is at most that.
+/// `codes` are integers in [0, count), one a row, none null; there are at most 2^31 - 1 rows, and
+/// `count` is at most their number, or 2^20 if they are fewer: it takes 24 bytes a partition.
 /// `permutation` receives an int32 a row: the rows of partition 0, then those of 1, and so on.
 /// `offsets` receives `count + 1` int64: partition p has `permutation[offsets[p] .. offsets[p +
 /// 1])`.
