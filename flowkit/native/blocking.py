@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from flowkit import _native
 from flowkit._native import PairBatches
+from flowkit.native.arguments import INT32_MAX, INT64_MAX, check_integer, check_threads
 
 if TYPE_CHECKING:
     from flowkit.native.arrow import ArrowColumn
@@ -45,7 +46,7 @@ def key_blocks(
     ...     print(pyarrow.array(left_index).to_pylist(), pyarrow.array(right_index).to_pylist())
     [0] [3]
     """
-    return _native.key_blocks(left_keys, right_keys, batch_rows)
+    return _native.key_blocks(left_keys, right_keys, _check_batch_rows(batch_rows))
 
 
 def sorted_neighbourhood(
@@ -82,7 +83,12 @@ def sorted_neighbourhood(
     >>> pyarrow.table(batches).to_pydict()
     {'left_index': [1, 1, 0], 'right_index': [3, 2, 2]}
     """
-    return _native.sorted_neighbourhood(left, right, window, batch_rows)
+    return _native.sorted_neighbourhood(
+        left,
+        right,
+        check_integer("window", window, 2, INT64_MAX),
+        _check_batch_rows(batch_rows),
+    )
 
 
 def minhash_lsh(
@@ -132,4 +138,17 @@ def minhash_lsh(
     >>> pyarrow.table(minhash_lsh(names, ngram=2, rows=2)).to_pydict()
     {'left_index': [0], 'right_index': [2]}
     """
-    return _native.minhash_lsh(left, right, ngram, bands, rows, seed, batch_rows, threads)
+    return _native.minhash_lsh(
+        left,
+        right,
+        check_integer("ngram", ngram, 1, 64),
+        check_integer("bands", bands, 1, 1024),
+        check_integer("rows", rows, 1, 1024),
+        check_integer("seed", seed, 0, 2**64 - 1),
+        _check_batch_rows(batch_rows),
+        check_threads(threads),
+    )
+
+
+def _check_batch_rows(batch_rows: int) -> int:
+    return check_integer("batch_rows", batch_rows, 1, INT32_MAX)

@@ -6,9 +6,14 @@ from array import array
 from typing import TYPE_CHECKING
 
 from flowkit import _native
+from flowkit.native.arguments import check_integer
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
+
+LEAST_SIZE = 64
+"""The window that a cut depends on."""
+MOST_SIZE = 2**30
 
 
 def chunk_boundaries(
@@ -40,5 +45,13 @@ def chunk_boundaries(
     [256, 512, 768, 1000]
     """
     cuts = array("q")
-    cuts.frombytes(_native.chunk_boundaries(buffer, min_size, average_size, max_size))
+    least, average, most = (
+        check_integer(name, size, LEAST_SIZE, MOST_SIZE)
+        for name, size in (
+            ("min_size", min_size),
+            ("average_size", average_size),
+            ("max_size", max_size),
+        )
+    )
+    cuts.frombytes(_native.chunk_boundaries(buffer, least, average, most))
     return cuts

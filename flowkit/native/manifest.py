@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from flowkit import _native
+from flowkit.native.arguments import check_names
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -40,7 +41,7 @@ def read_manifest(file: Buffer, columns: Sequence[str] = ()) -> Array:
         UsageError: the bytes are no manifest, or are torn or altered; they are compressed with
             another codec; or there is no such column.
     """
-    return _native.read_manifest(file, tuple(columns))
+    return _native.read_manifest(file, check_names("columns", columns))
 
 
 def read_manifest_list(file: Buffer, columns: Sequence[str] = ()) -> Array:
@@ -60,4 +61,4 @@ def read_manifest_list(file: Buffer, columns: Sequence[str] = ()) -> Array:
     Raises:
         UsageError: as for `read_manifest`.
     """
-    return _native.read_manifest_list(file, tuple(columns))
+    return _native.read_manifest_list(file, check_names("columns", columns))

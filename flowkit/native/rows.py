@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowkit import _native
+from flowkit.native.arguments import check_threads
 
 if TYPE_CHECKING:
     from flowkit.native.arrow import Array, ArrowColumn
@@ -30,4 +31,4 @@ def gather(column: ArrowColumn, indices: ArrowColumn, *, threads: int = 1) -> Ar
     >>> pyarrow.array(gather(names, pyarrow.array([1, None, 1, 0]))).to_pylist()
     ['Grace', None, 'Grace', 'Ada']
     """
-    return _native.gather(column, indices, threads)
+    return _native.gather(column, indices, check_threads(threads))

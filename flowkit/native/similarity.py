@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowkit import _native
+from flowkit.native.arguments import check_integer, check_switch, check_threads
 
 if TYPE_CHECKING:
     from flowkit.native.arrow import Array, ArrowColumn
@@ -47,7 +48,7 @@ def jaro(
     >>> round(pyarrow.array(jaro(names, names, first, second))[0].as_py(), 4)
     0.9444
     """
-    return _native.jaro(left, right, left_index, right_index, threads)
+    return _native.jaro(left, right, left_index, right_index, check_threads(threads))
 
 
 def jaro_winkler(
@@ -71,7 +72,7 @@ def jaro_winkler(
     >>> round(pyarrow.array(jaro_winkler(names, names, first, second))[0].as_py(), 4)
     0.9611
     """
-    return _native.jaro_winkler(left, right, left_index, right_index, threads)
+    return _native.jaro_winkler(left, right, left_index, right_index, check_threads(threads))
 
 
 def levenshtein(
@@ -107,7 +108,10 @@ def levenshtein(
     >>> pyarrow.array(levenshtein(words, words, first, second)).to_pylist()
     [3]
     """
-    return _native.levenshtein(left, right, left_index, right_index, normalised, threads)
+    is_normalised = check_switch("normalised", normalised)
+    return _native.levenshtein(
+        left, right, left_index, right_index, is_normalised, check_threads(threads)
+    )
 
 
 def damerau_levenshtein(
@@ -133,7 +137,10 @@ def damerau_levenshtein(
     >>> pyarrow.array(damerau_levenshtein(words, words, first, second)).to_pylist()
     [2]
     """
-    return _native.damerau_levenshtein(left, right, left_index, right_index, normalised, threads)
+    is_normalised = check_switch("normalised", normalised)
+    return _native.damerau_levenshtein(
+        left, right, left_index, right_index, is_normalised, check_threads(threads)
+    )
 
 
 def token_set_jaccard(
@@ -155,7 +162,7 @@ def token_set_jaccard(
     >>> round(pyarrow.array(token_set_jaccard(names, names, first, second))[0].as_py(), 2)
     0.67
     """
-    return _native.token_set_jaccard(left, right, left_index, right_index, threads)
+    return _native.token_set_jaccard(left, right, left_index, right_index, check_threads(threads))
 
 
 def ngram_cosine(
@@ -178,4 +185,5 @@ def ngram_cosine(
     >>> round(pyarrow.array(ngram_cosine(words, words, first, second))[0].as_py(), 4)
     0.5477
     """
-    return _native.ngram_cosine(left, right, left_index, right_index, n, threads)
+    size = check_integer("n", n, 1, 64)
+    return _native.ngram_cosine(left, right, left_index, right_index, size, check_threads(threads))

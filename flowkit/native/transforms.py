@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowkit import _native
+from flowkit.native.arguments import INT32_MAX, check_integer, check_threads
 
 if TYPE_CHECKING:
     from flowkit.native.arrow import Array, ArrowColumn
@@ -35,7 +36,9 @@ def bucket(values: ArrowColumn, count: int, *, threads: int = 1) -> Array:
     >>> pyarrow.array(bucket(pyarrow.array(["ada", "grace", None]), 16)).to_pylist()
     [14, 8, None]
     """
-    return _native.bucket(values, count, threads)
+    return _native.bucket(
+        values, check_integer("count", count, 1, INT32_MAX), check_threads(threads)
+    )
 
 
 def truncate(values: ArrowColumn, width: int, *, threads: int = 1) -> Array:
@@ -58,7 +61,9 @@ def truncate(values: ArrowColumn, width: int, *, threads: int = 1) -> Array:
     >>> pyarrow.array(truncate(pyarrow.array([17, -1, None]), 10)).to_pylist()
     [10, -10, None]
     """
-    return _native.truncate(values, width, threads)
+    return _native.truncate(
+        values, check_integer("width", width, 1, INT32_MAX), check_threads(threads)
+    )
 
 
 def year(values: ArrowColumn, *, threads: int = 1) -> Array:
@@ -78,7 +83,7 @@ def year(values: ArrowColumn, *, threads: int = 1) -> Array:
     >>> pyarrow.array(year(pyarrow.array([datetime.date(1969, 12, 31)]))).to_pylist()
     [-1]
     """
-    return _native.year(values, threads)
+    return _native.year(values, check_threads(threads))
 
 
 def month(values: ArrowColumn, *, threads: int = 1) -> Array:
@@ -88,7 +93,7 @@ def month(values: ArrowColumn, *, threads: int = 1) -> Array:
     >>> pyarrow.array(month(pyarrow.array([datetime.date(1971, 2, 3)]))).to_pylist()
     [13]
     """
-    return _native.month(values, threads)
+    return _native.month(values, check_threads(threads))
 
 
 def day(values: ArrowColumn, *, threads: int = 1) -> Array:
@@ -98,7 +103,7 @@ def day(values: ArrowColumn, *, threads: int = 1) -> Array:
     >>> pyarrow.array(day(pyarrow.array([datetime.datetime(1970, 1, 2, 3, 4)]))).to_pylist()
     [datetime.date(1970, 1, 2)]
     """
-    return _native.day(values, threads)
+    return _native.day(values, check_threads(threads))
 
 
 def hour(values: ArrowColumn, *, threads: int = 1) -> Array:
@@ -108,4 +113,4 @@ def hour(values: ArrowColumn, *, threads: int = 1) -> Array:
     >>> pyarrow.array(hour(pyarrow.array([datetime.datetime(1970, 1, 2, 3, 4)]))).to_pylist()
     [27]
     """
-    return _native.hour(values, threads)
+    return _native.hour(values, check_threads(threads))

@@ -99,9 +99,9 @@ void bind_blocking(nb::module_& module) {
   nb::class_<flowkit::PairBatches>(module, "PairBatches")
       .def("__iter__", [](const flowkit::PairBatches& self) { return BatchIterator(self); })
       .def("__arrow_c_stream__", &stream, "requested_schema"_a = nb::none());
-  module.def("key_blocks", &key_blocks, "left"_a, "right"_a.none(), "batch_rows"_a);
-  module.def("sorted_neighbourhood", &sorted_neighbourhood, "left"_a, "right"_a.none(), "window"_a,
-             "batch_rows"_a);
-  module.def("minhash_lsh", &minhash_lsh, "left"_a, "right"_a.none(), "ngram"_a, "bands"_a,
+  module.def("key_blocks", &key_blocks, "left"_a.none(), "right"_a.none(), "batch_rows"_a);
+  module.def("sorted_neighbourhood", &sorted_neighbourhood, "left"_a.none(), "right"_a.none(),
+             "window"_a, "batch_rows"_a);
+  module.def("minhash_lsh", &minhash_lsh, "left"_a.none(), "right"_a.none(), "ngram"_a, "bands"_a,
              "rows"_a, "seed"_a, "batch_rows"_a, "threads"_a);
 }

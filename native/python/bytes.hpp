@@ -9,8 +9,9 @@
 /// resize them meanwhile.
 class Bytes {
  public:
-  /// Raises UsageError if the buffer is not C-contiguous.
-  explicit Bytes(nanobind::handle exporter);
+  /// Raises UsageError, in which `role` names the argument, if the object has no buffer or one that
+  /// is not C-contiguous.
+  Bytes(nanobind::handle exporter, const char* role);
   Bytes(const Bytes&) = delete;
   Bytes& operator=(const Bytes&) = delete;
   ~Bytes() { PyBuffer_Release(&view_); }

@@ -18,7 +18,7 @@ namespace {
 
 template <auto read>
 flowkit::Array read_file(nb::handle file, const nb::tuple& columns) {
-  const Bytes bytes(file);
+  const Bytes bytes(file, "file");
   std::vector<std::string_view> names;
   for (const nb::handle column : columns) {
     Py_ssize_t size = 0;
@@ -36,6 +36,7 @@ flowkit::Array read_file(nb::handle file, const nb::tuple& columns) {
 }  // namespace
 
 void bind_manifest(nb::module_& module) {
-  module.def("read_manifest", &read_file<flowkit::read_manifest>, "file"_a, "columns"_a);
-  module.def("read_manifest_list", &read_file<flowkit::read_manifest_list>, "file"_a, "columns"_a);
+  module.def("read_manifest", &read_file<flowkit::read_manifest>, "file"_a.none(), "columns"_a);
+  module.def("read_manifest_list", &read_file<flowkit::read_manifest_list>, "file"_a.none(),
+             "columns"_a);
 }

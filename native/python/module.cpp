@@ -29,7 +29,7 @@ constexpr std::size_t worth_releasing_gil = std::size_t{1} << 20U;
 
 nb::bytes chunk_boundaries(nb::handle buffer, std::int64_t min_size, std::int64_t average_size,
                            std::int64_t max_size) {
-  const Bytes bytes(buffer);
+  const Bytes bytes(buffer, "buffer");
   std::vector<std::int64_t> cuts;
   flowkit::Status status;
   const auto cut = [&] {
@@ -57,8 +57,8 @@ void die_with_parent() {
 }  // namespace
 
 NB_MODULE(_native, module) {
-  module.def("chunk_boundaries", &chunk_boundaries, "buffer"_a, "min_size"_a, "average_size"_a,
-             "max_size"_a);
+  module.def("chunk_boundaries", &chunk_boundaries, "buffer"_a.none(), "min_size"_a,
+             "average_size"_a, "max_size"_a);
   module.def("die_with_parent", &die_with_parent);
   define_array(module);
   bind_transforms(module);

@@ -59,16 +59,17 @@ flowkit::Array ngram_cosine(nb::handle left, nb::handle right, nb::handle left_i
 }  // namespace
 
 void bind_similarity(nb::module_& module) {
-  module.def("jaro", &similarity<flowkit::jaro>, "left"_a, "right"_a, "left_index"_a,
-             "right_index"_a, "threads"_a);
-  module.def("jaro_winkler", &similarity<flowkit::jaro_winkler>, "left"_a, "right"_a,
-             "left_index"_a, "right_index"_a, "threads"_a);
-  module.def("levenshtein", &distance<flowkit::levenshtein>, "left"_a, "right"_a, "left_index"_a,
-             "right_index"_a, "normalised"_a, "threads"_a);
-  module.def("damerau_levenshtein", &distance<flowkit::damerau_levenshtein>, "left"_a, "right"_a,
-             "left_index"_a, "right_index"_a, "normalised"_a, "threads"_a);
-  module.def("token_set_jaccard", &similarity<flowkit::token_set_jaccard>, "left"_a, "right"_a,
-             "left_index"_a, "right_index"_a, "threads"_a);
-  module.def("ngram_cosine", &ngram_cosine, "left"_a, "right"_a, "left_index"_a, "right_index"_a,
-             "n"_a, "threads"_a);
+  module.def("jaro", &similarity<flowkit::jaro>, "left"_a.none(), "right"_a.none(),
+             "left_index"_a.none(), "right_index"_a.none(), "threads"_a);
+  module.def("jaro_winkler", &similarity<flowkit::jaro_winkler>, "left"_a.none(), "right"_a.none(),
+             "left_index"_a.none(), "right_index"_a.none(), "threads"_a);
+  module.def("levenshtein", &distance<flowkit::levenshtein>, "left"_a.none(), "right"_a.none(),
+             "left_index"_a.none(), "right_index"_a.none(), "normalised"_a, "threads"_a);
+  module.def("damerau_levenshtein", &distance<flowkit::damerau_levenshtein>, "left"_a.none(),
+             "right"_a.none(), "left_index"_a.none(), "right_index"_a.none(), "normalised"_a,
+             "threads"_a);
+  module.def("token_set_jaccard", &similarity<flowkit::token_set_jaccard>, "left"_a.none(),
+             "right"_a.none(), "left_index"_a.none(), "right_index"_a.none(), "threads"_a);
+  module.def("ngram_cosine", &ngram_cosine, "left"_a.none(), "right"_a.none(),
+             "left_index"_a.none(), "right_index"_a.none(), "n"_a, "threads"_a);
 }

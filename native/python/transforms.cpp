@@ -61,12 +61,13 @@ flowkit::Array gather(nb::handle values, nb::handle indices, int threads) {
 
 void bind_transforms(nb::module_& module) {
   using flowkit::CalendarUnit;
-  module.def("bucket", &bucket, "values"_a, "count"_a, "threads"_a);
-  module.def("truncate", &truncated, "values"_a, "width"_a, "threads"_a);
-  module.def("year", &calendar<CalendarUnit::year>, "values"_a, "threads"_a);
-  module.def("month", &calendar<CalendarUnit::month>, "values"_a, "threads"_a);
-  module.def("day", &calendar<CalendarUnit::day>, "values"_a, "threads"_a);
-  module.def("hour", &calendar<CalendarUnit::hour>, "values"_a, "threads"_a);
-  module.def("partition_permutation", &partition_permutation, "codes"_a, "count"_a, "threads"_a);
-  module.def("gather", &gather, "values"_a, "indices"_a, "threads"_a);
+  module.def("bucket", &bucket, "values"_a.none(), "count"_a, "threads"_a);
+  module.def("truncate", &truncated, "values"_a.none(), "width"_a, "threads"_a);
+  module.def("year", &calendar<CalendarUnit::year>, "values"_a.none(), "threads"_a);
+  module.def("month", &calendar<CalendarUnit::month>, "values"_a.none(), "threads"_a);
+  module.def("day", &calendar<CalendarUnit::day>, "values"_a.none(), "threads"_a);
+  module.def("hour", &calendar<CalendarUnit::hour>, "values"_a.none(), "threads"_a);
+  module.def("partition_permutation", &partition_permutation, "codes"_a.none(), "count"_a,
+             "threads"_a);
+  module.def("gather", &gather, "values"_a.none(), "indices"_a.none(), "threads"_a);
 }

@@ -156,7 +156,7 @@ def test_a_buffer_that_is_not_contiguous_is_refused(scattered: object) -> None:
 
 
 def test_an_object_without_a_buffer_is_refused() -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(UsageError, match="str"):
         cut("text")
 
 
