@@ -4,11 +4,11 @@ The core (`native/`) has no dependency but the C++ standard library; this room i
 Python code sees. `chunking`: content-defined chunks. `transforms`: Iceberg's partition transforms.
 `partition`: rows sorted by their partition. `manifest`: Iceberg's metadata in Avro.
 `similarity`: how alike pairs of strings are. `blocking`: which pairs to look at. `rows`: rows by
-their numbers. `process`: what the kernel does for a process.
+their numbers. `process`: what the kernel does for a process. `arguments`: numbers in their ranges.
 
 Columns come from anything that speaks the Arrow PyCapsule protocol (pyarrow, Polars, pandas,
-DuckDB, another result of this room), in one array or in many, without a copy. Results are an
-`Array`, which speaks it too: `pyarrow.array(result)`. The GIL is released meanwhile.
+another result of this room), in one array or in many, without a copy. Results are an `Array`,
+which speaks it too: `pyarrow.array(result)`. The GIL is released meanwhile.
 """
 
 from __future__ import annotations
