@@ -13,20 +13,18 @@ void raise(const char* error_name, const nb::object& message, const char* hint) 
 }
 
 void raise_unless_ok(const flowkit::Status& status, const char* hint) {
-  // What a file says may be quoted, and need not be text.
-  const auto decode = [&] {
-    return nb::steal(PyUnicode_DecodeUTF8(
-        status.message().data(), static_cast<Py_ssize_t>(status.message().size()), "replace"));
+  const auto message = [&] {
+    return nb::str(status.message().data(), status.message().size());
   };
   switch (status.code()) {
     case flowkit::Status::Code::ok:
       return;
     case flowkit::Status::Code::invalid_data:
-      raise("UsageError", decode(), hint);
+      raise("UsageError", message(), hint);
     case flowkit::Status::Code::out_of_memory:
       throw std::bad_alloc();
     case flowkit::Status::Code::bug:
       break;
   }
-  raise("FlowkitBug", decode(), nullptr);
+  raise("FlowkitBug", message(), nullptr);
 }

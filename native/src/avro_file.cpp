@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "inflate.hpp"
+#include "utf8.hpp"
 
 namespace flowkit {
 namespace {
@@ -33,7 +34,7 @@ AvroFile::AvroFile(std::span<const std::byte> file) : reader_(file) {
   schema_ = parse_avro_schema(schema);
   deflated_ = codec == "deflate";
   if (!deflated_ && codec != "null") {
-    throw InvalidData("the Avro file is compressed with `" + std::string(codec.substr(0, 40)) +
+    throw InvalidData("the Avro file is compressed with `" + std::string(front_of(codec, 40)) +
                       "`; only `deflate` and `null` are supported");
   }
 }

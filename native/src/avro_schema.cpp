@@ -6,6 +6,7 @@
 
 #include "guarded.hpp"
 #include "json.hpp"
+#include "utf8.hpp"
 
 namespace flowkit {
 namespace {
@@ -89,7 +90,8 @@ class SchemaParser {
     }
     const auto found = known_.find(name);
     if (found == known_.end()) {
-      throw InvalidData("the Avro schema names an unknown type `" + name.substr(0, 40) + "`");
+      throw InvalidData("the Avro schema names an unknown type `" +
+                        std::string(front_of(name, 40)) + "`");
     }
     count_ += found->second.second;
     require(count_ <= most_types, "the Avro schema has too many types");

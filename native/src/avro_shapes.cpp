@@ -6,6 +6,7 @@
 
 #include "array_node.hpp"
 #include "guarded.hpp"
+#include "utf8.hpp"
 
 namespace flowkit {
 namespace {
@@ -20,7 +21,7 @@ Made make_builder(Shape shape, const AvroType* type, std::string_view field);
 const AvroType nothing;
 
 [[noreturn]] void refuse(std::string_view field) {
-  throw InvalidData("field `" + std::string(field.substr(0, 60)) +
+  throw InvalidData("field `" + std::string(front_of(field, 60)) +
                     "` has an Avro type that it cannot have");
 }
 

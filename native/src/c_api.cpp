@@ -27,9 +27,9 @@ namespace {
 flowkit_code report(const Status& status, flowkit_message* message) noexcept {
   if (message != nullptr) {
     const std::string_view text = status.message();
-    const std::size_t size = std::min(text.size(), sizeof(message->text) - 1);
-    std::copy_n(text.data(), size, message->text);
-    message->text[size] = '\0';
+    static_assert(Status::capacity < sizeof(message->text));
+    std::ranges::copy(text, message->text);
+    message->text[text.size()] = '\0';
   }
   switch (status.code()) {
     case Status::Code::ok:

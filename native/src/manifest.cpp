@@ -8,6 +8,7 @@
 #include "avro_file.hpp"
 #include "avro_shapes.hpp"
 #include "guarded.hpp"
+#include "utf8.hpp"
 
 namespace flowkit {
 namespace {
@@ -70,7 +71,7 @@ std::vector<Wanted> choose(std::span<const Wanted> known,
   for (const std::string_view column : columns) {
     const auto found = std::ranges::find(known, column, &Wanted::name);
     if (found == known.end()) {
-      throw InvalidData("there is no column `" + std::string(column.substr(0, 60)) + "`");
+      throw InvalidData("there is no column `" + std::string(front_of(column, 60)) + "`");
     }
     if (std::ranges::find(chosen, column, &Wanted::name) != chosen.end()) {
       throw InvalidData("column `" + std::string(column) + "` is wanted twice");

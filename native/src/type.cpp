@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "guarded.hpp"
+#include "utf8.hpp"
 
 namespace flowkit {
 namespace {
@@ -117,7 +118,7 @@ Type parse_type(const ArrowSchema& schema) {
           "the array is dictionary-encoded; decode it first, for example by a cast");
   const auto known = find_type(format);
   if (!known) {
-    throw InvalidData("arrays of Arrow format `" + std::string(format.substr(0, 40)) +
+    throw InvalidData("arrays of Arrow format `" + std::string(front_of(format, 40)) +
                       "` are not supported");
   }
   require(schema.n_children == 0, "the schema has children, and its format allows none");
@@ -126,7 +127,7 @@ Type parse_type(const ArrowSchema& schema) {
 
 void refuse_type(const Type& type, std::string_view what) {
   throw InvalidData(std::string(what) + " does not take arrays of Arrow format `" +
-                    type.format.substr(0, 40) + "`");
+                    std::string(front_of(type.format, 40)) + "`");
 }
 
 }  // namespace flowkit

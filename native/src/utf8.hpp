@@ -63,4 +63,15 @@ inline bool is_utf8(std::string_view text) noexcept {
   return true;
 }
 
+/// Returns the front of `text`, at most `most` bytes, without a part of a code point at its end.
+inline std::string_view front_of(std::string_view text, std::size_t most) noexcept {
+  if (text.size() <= most) {
+    return text;
+  }
+  while (most > 0 && (static_cast<std::uint8_t>(text[most]) & 0xc0U) == 0x80U) {
+    --most;
+  }
+  return text.substr(0, most);
+}
+
 }  // namespace flowkit

@@ -74,6 +74,20 @@ void a_failure_has_a_code_and_a_message() {
   CHECK(flowkit_bucket(&numbers.column, 16, 1, nullptr, nullptr, nullptr) == FLOWKIT_INVALID_DATA);
 }
 
+void messages_are_text_even_of_bytes_that_are_not() {
+  Result out;
+  const std::string name = std::string(59, 'x') + "\u20ac\xff";  // quotes are cut within the sign
+  const std::array<const char*, 1> names{name.c_str()};
+  CHECK(flowkit_read_manifest("", 0, names.data(), 1, out.schema.get(), out.array.get(),
+                              &out.message) == FLOWKIT_INVALID_DATA);
+  CHECK(std::string_view(out.message.text) == "there is no column `" + std::string(59, 'x') + "`");
+  const Given given("\xff", 3, {nullptr, values.data()});
+  const Columns numbers(given);
+  CHECK(flowkit_bucket(&numbers.column, 16, 1, out.schema.get(), out.array.get(), &out.message) ==
+        FLOWKIT_INVALID_DATA);
+  CHECK(std::string_view(out.message.text).find("`\ufffd`") != std::string_view::npos);
+}
+
 void null_pointers_are_refused() {
   Result out;
   Result more;
@@ -175,6 +189,7 @@ void blocks_are_scored() {
 int main() {
   columns_come_in_and_arrays_go_out();
   a_failure_has_a_code_and_a_message();
+  messages_are_text_even_of_bytes_that_are_not();
   null_pointers_are_refused();
   rows_are_sorted_by_partition_and_taken();
   blocks_are_scored();

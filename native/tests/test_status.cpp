@@ -1,10 +1,12 @@
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "check.hpp"
 #include "flowkit/status.hpp"
 #include "guarded.hpp"
+#include "utf8.hpp"
 
 using flowkit::guarded;
 using flowkit::Status;
@@ -25,6 +27,34 @@ void a_long_message_is_cut() {
   CHECK(long_message.starts_with(status.message()));
 }
 
+void a_message_is_cut_between_code_points() {
+  for (const std::string_view letter : {"\u00e4", "\u20ac", "\U0001f600"}) {
+    for (std::size_t front = 0; front < letter.size(); ++front) {
+      std::string message(front, 'x');
+      while (message.size() < 2 * Status::capacity) {
+        message += letter;
+      }
+      const Status status(Status::Code::bug, message);
+      CHECK(flowkit::is_utf8(status.message()) && message.starts_with(status.message()));
+      CHECK(status.message().size() > Status::capacity - letter.size());
+    }
+  }
+}
+
+void a_message_that_is_no_text_becomes_one() {
+  const Status status(Status::Code::bug, "a\xff\xc3\u00e4\xe2\x82");
+  CHECK(status.message() == "a\ufffd\ufffd\u00e4\ufffd\ufffd");
+  const Status longest(Status::Code::bug, std::string(Status::capacity, '\xff'));
+  CHECK(flowkit::is_utf8(longest.message()) && longest.message().size() == 159);
+}
+
+void what_is_quoted_is_cut_between_code_points() {
+  CHECK(flowkit::front_of("a\u20acb", 5) == "a\u20acb");
+  CHECK(flowkit::front_of("a\u20acb", 4) == "a\u20ac");
+  CHECK(flowkit::front_of("a\u20acb", 3) == "a" && flowkit::front_of("a\u20acb", 2) == "a");
+  CHECK(flowkit::front_of("\x80\x80", 1).empty());
+}
+
 void what_a_body_throws_becomes_a_status() {
   CHECK(guarded([]() -> Status { return {}; }).ok());
   CHECK(guarded([]() -> Status { throw std::bad_alloc(); }).code() == Status::Code::out_of_memory);
@@ -38,5 +68,8 @@ void what_a_body_throws_becomes_a_status() {
 int main() {
   a_default_status_is_ok();
   a_long_message_is_cut();
+  a_message_is_cut_between_code_points();
+  a_message_that_is_no_text_becomes_one();
+  what_is_quoted_is_cut_between_code_points();
   what_a_body_throws_becomes_a_status();
 }

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -20,21 +19,20 @@ class [[nodiscard]] Status {
     bug,            ///< the library is at fault
   };
 
+  /// No message has more bytes.
+  static constexpr std::size_t capacity = 160;
+
   Status() noexcept = default;
 
-  /// Keeps the first `capacity` bytes of `message`.
-  Status(Code code, std::string_view message) noexcept
-      : code_(code), length_(std::min(message.size(), capacity)) {
-    std::copy_n(message.data(), length_, text_.data());
-  }
+  /// Keeps what has room of `message`, in whole code points; a byte that is not UTF-8, as files and
+  /// callers may have them, becomes U+FFFD.
+  Status(Code code, std::string_view message) noexcept;
 
   [[nodiscard]] bool ok() const noexcept { return code_ == Code::ok; }
   [[nodiscard]] Code code() const noexcept { return code_; }
   [[nodiscard]] std::string_view message() const noexcept { return {text_.data(), length_}; }
 
  private:
-  static constexpr std::size_t capacity = 160;
-
   Code code_ = Code::ok;
   std::size_t length_ = 0;
   std::array<char, capacity> text_{};
