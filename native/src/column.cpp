@@ -8,8 +8,12 @@
 namespace flowkit {
 namespace {
 
-/// No array is longer: lengths times the size of a value cannot overflow.
+/// No array is longer.
 constexpr std::int64_t longest = std::int64_t{1} << 48;
+
+/// No array has values of more bytes together, those before its offset too: they would have no
+/// addresses, and where one is could not be computed.
+constexpr std::int64_t most_bytes = longest * 16;
 
 std::int64_t count_set_bits(const std::uint8_t* bits, std::int64_t begin,
                             std::int64_t end) noexcept {
@@ -51,6 +55,8 @@ Chunk::Chunk(const Type& type, const ArrowArray& array)
   require(array.buffers[1] != nullptr, "a buffer of the array is missing");
   values_ = static_cast<const std::byte*>(array.buffers[1]);
   if (type.kind != Kind::boolean) {
+    require(offset_ + length_ <= most_bytes / type.width,
+            "the length or the offset of the array is out of range for values of their width");
     values_ += offset_ * type.width;
   }
   if (type.is_view()) {

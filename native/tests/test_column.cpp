@@ -81,6 +81,19 @@ void wrong_counts_are_refused() {
   CHECK(refused_integers([](Given& it) { it.array.dictionary = &it.array; }));
 }
 
+void lengths_and_offsets_that_have_no_address_are_refused() {
+  const auto refused_wide = [](const char* format, std::int64_t length, std::int64_t offset) {
+    Given given(format, length, {nullptr, some_numbers.data()});
+    given.array.offset = offset;
+    return refused(given);
+  };
+  CHECK(!refused_wide("w:4", 3, 0));
+  CHECK(refused_wide("w:65536", 1, std::int64_t{1} << 48));  // 2^64 bytes, which wrap to none
+  CHECK(refused_wide("w:65536", 1, std::int64_t{1} << 36));
+  CHECK(refused_wide("w:1073741824", (std::int64_t{1} << 22) + 1, 0));
+  CHECK(refused_wide("w:1073741824", 1, std::int64_t{1} << 22));
+}
+
 void missing_buffers_are_refused() {
   CHECK(refused_integers([](Given& it) { it.array.buffers = nullptr; }));
   CHECK(refused_integers([](Given& it) { it.array.buffers[0] = nullptr; }));
@@ -138,6 +151,7 @@ int main() {
   well_formed_arrays_are_taken();
   a_wrong_schema_is_refused();
   wrong_counts_are_refused();
+  lengths_and_offsets_that_have_no_address_are_refused();
   missing_buffers_are_refused();
   offsets_that_are_negative_or_fall_are_refused();
   views_that_point_out_of_their_buffers_are_refused();
