@@ -5,6 +5,7 @@
 
 from typing import Literal
 
+from counts import positive_int
 from matching import (
     SCORED,
     compare,
@@ -29,7 +30,7 @@ class Resolve(FlowSpec):
         default=[], separator=",", help="columns to do without, such as soc_sec_id"
     )
     threshold: float = Parameter(default=0.95, help="how likely two must be the same to be so")
-    shards: int = Parameter(default=8, help="tasks that match")
+    shards: int = Parameter(default="8", type=positive_int, help="tasks that match")
 
     @step
     def start(self):

@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow
 from accounting import account, spent, sum_up
+from counts import positive_int
 from names import TOWN_ROWS, make_lists
 
 from flowkit import FlowSpec, Parameter, Table, current, native, resources, step
@@ -22,8 +23,10 @@ ALIKE = pyarrow.schema(
 class Scale(FlowSpec):
     """Finds the names that are alike in two lists, and says what the time went into."""
 
-    pairs: int = Parameter(default=2_000_000, help="pairs to match, by the million")
-    shards: int = Parameter(default=16, help="tasks that match")
+    pairs: int = Parameter(
+        default="2_000_000", type=positive_int, help="pairs to match, by the million"
+    )
+    shards: int = Parameter(default="16", type=positive_int, help="tasks that match")
     threshold: float = Parameter(default=0.95, help="similarity of the pairs to keep")
     seed: int = Parameter(default=1, help="decides the names")
 

@@ -186,3 +186,15 @@ def test_many_pairs_are_counted_and_kept_as_plain_python_does(workspace: Workspa
     assert [one.run for one in Table("kg.alike").snapshots()] == ["Scale/1"]
     assert lines[0].startswith("end | 2,000,000 pairs in ")
     assert lines[1] == f"end | {len(kept):,} are alike"
+
+
+@pytest.mark.parametrize(
+    ("file", "option", "value"),
+    [("scale.py", "pairs", "-5"), ("scale.py", "shards", "0"), ("resolve.py", "shards", "0")],
+)
+def test_counts_below_one_are_refused_before_the_run(
+    workspace: Workspace, file: str, option: str, value: str
+) -> None:
+    done = python("-m", "flowkit", "run", str(EXAMPLE / file), f"--{option}", value)
+    assert done.returncode == 2
+    assert f"parameter `{option}` takes a `positive_int`, not `{value}`" in done.stderr
