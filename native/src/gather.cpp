@@ -18,6 +18,7 @@
 #include "column.hpp"
 #include "guarded.hpp"
 #include "parallel.hpp"
+#include "view_buffers.hpp"
 
 namespace flowkit {
 namespace {
@@ -208,22 +209,17 @@ Status gather_sliced(const Type& type, const Taken& taken, int threads, Array& o
   return status;
 }
 
-/// Copies what long views point to, into buffers as large as their offsets can tell.
+/// Copies what long views point to.
 Status gather_views(const Type& type, const Taken& taken, Array& out) {
   Values<View> views(static_cast<std::size_t>(taken.length()), View{});
-  std::vector<Values<char>> buffers;
+  ViewBuffers buffers;
   // One buffer is filled after the other: by one thread.
   Status status = taken.for_places(1, [&](const Chunk& chunk, std::int64_t at, std::int64_t place) {
     auto view = chunk.value<View>(at);
     if (view.size > View::longest_inline) {
-      const std::string_view bytes = chunk.viewed(at);
-      constexpr std::size_t largest = std::numeric_limits<std::int32_t>::max();
-      if (buffers.empty() || bytes.size() > largest - buffers.back().size()) {
-        buffers.emplace_back();
-      }
-      view.buffer = static_cast<std::int32_t>(buffers.size() - 1);
-      view.offset = static_cast<std::int32_t>(buffers.back().size());
-      buffers.back().insert(buffers.back().end(), bytes.begin(), bytes.end());
+      const ViewBuffers::Place copied = buffers.add(chunk.viewed(at));
+      view.buffer = copied.buffer;
+      view.offset = copied.offset;
     }
     views[static_cast<std::size_t>(place)] = view;
   });
@@ -232,7 +228,7 @@ Status gather_views(const Type& type, const Taken& taken, Array& out) {
   }
   std::vector<Buffer> made{taken.validity(), Buffer(std::move(views))};
   Values<std::int64_t> sizes;
-  for (Values<char>& buffer : buffers) {
+  for (Values<char>& buffer : std::move(buffers).take()) {
     sizes.push_back(std::ssize(buffer));
     made.emplace_back(std::move(buffer));
   }

@@ -5,10 +5,12 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "arrays.hpp"
 #include "check.hpp"
+#include "view_buffers.hpp"
 
 using flowkit::Array;
 using flowkit::Status;
@@ -29,6 +31,20 @@ void strings_are_taken() {
   const auto* starts = static_cast<const std::int32_t*>(exported->buffers[1]);
   CHECK(std::vector(starts, starts + 4) == (std::vector<std::int32_t>{0, 2, 3, 5}));
   CHECK(std::string_view(static_cast<const char*>(exported->buffers[2]), 5) == "bbabb");
+}
+
+void buffers_of_views_are_filled_one_after_the_other() {
+  flowkit::ViewBuffers buffers(20);
+  std::vector<std::int32_t> places;
+  for (const std::string_view bytes :
+       {"0123456789012", "0123456", "0123456789012", "01234567", "01234567890123456789"}) {
+    const auto place = buffers.add(bytes);
+    places.insert(places.end(), {place.buffer, place.offset});
+  }
+  CHECK(places == (std::vector<std::int32_t>{0, 0, 0, 13, 1, 0, 2, 0, 3, 0}));
+  const auto filled = std::move(buffers).take();
+  CHECK(filled.size() == 4 && filled[0].size() == 20 && filled[1].size() == 13);
+  CHECK(std::string_view(filled[0].data() + 13, 7) == "0123456" && filled[3].size() == 20);
 }
 
 void wide_values_are_taken_whole() {
@@ -65,6 +81,7 @@ void malformed_arrays_are_refused() {
 
 int main() {
   strings_are_taken();
+  buffers_of_views_are_filled_one_after_the_other();
   wide_values_are_taken_whole();
   malformed_arrays_are_refused();
 }
