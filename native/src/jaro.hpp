@@ -87,7 +87,7 @@ FLOWKIT_AVX2 inline int count_moved_avx2(const char* left, std::int32_t left_siz
 /// positions that no text of this size has.
 class TurningWindow {
  public:
-  static constexpr std::int32_t longest_text = 42;
+  static constexpr std::int32_t longest_text = 43;
 
   FLOWKIT_INLINE explicit TurningWindow(unsigned reach) noexcept
       : band_(std::rotr((std::uint64_t{2} << (2 * reach)) - 1, static_cast<int>(reach))) {}

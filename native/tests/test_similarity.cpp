@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "arrays.hpp"
@@ -110,6 +111,25 @@ void similarities_are_alike_in_words_and_vectors() {
   }
 }
 
+// Of two texts that start and end with the only letter that they share, too far apart to match: a
+// window that turns must not come back on what it left.
+void what_is_too_far_apart_does_not_match() {
+  for (std::int32_t size = 3; size <= 64; ++size) {
+    Sample left{std::string(static_cast<std::size_t>(size + readable), 'x'), size, {}};
+    Sample right{std::string(static_cast<std::size_t>(size + readable), 'y'), size, {}};
+    left.bytes[static_cast<std::size_t>(size - 1)] = 'a';
+    right.bytes[0] = 'a';
+    for (const auto& [from, with] : {std::pair(&left, &right), std::pair(&right, &left)}) {
+      const flowkit::TableMasks masks(from->bytes.data(), size);
+      CHECK(flowkit::jaro_short<Simd::none>(masks, from->bytes.data(), size, with->bytes.data(),
+                                            size) == 0.0);
+#if defined(__x86_64__)
+      CHECK(flowkit::best_simd() < Simd::avx2 || jaro_avx2(*from, *with) == 0.0);
+#endif
+    }
+  }
+}
+
 #if defined(__x86_64__)
 
 /// Compares sixteen pairs at once, and each alone, word by word.
@@ -203,6 +223,7 @@ void pairs_are_scored() {
 int main() {
   masks_of_every_kind_are_alike();
   similarities_are_alike_in_words_and_vectors();
+  what_is_too_far_apart_does_not_match();
   similarities_are_alike_in_lanes();
   pairs_are_scored();
 }
