@@ -79,6 +79,72 @@ void arguments_out_of_range_are_refused() {
   }
 }
 
+std::vector<std::int32_t> counted(const std::vector<std::int32_t>& days,
+                                  flowkit::CalendarUnit unit) {
+  const Given given("tdD", std::ssize(days), {nullptr, days.data()});
+  Array out;
+  CHECK(flowkit::calendar(given.chunks(), unit, 1, out).ok());
+  return numbers<std::int32_t>(out);
+}
+
+/// The days of the month, which is 0 for January.
+std::int32_t days_of(std::int32_t year, std::int32_t month) {
+  const bool is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+  if (month == 1) {
+    return is_leap ? 29 : 28;
+  }
+  return month == 3 || month == 5 || month == 8 || month == 10 ? 30 : 31;
+}
+
+void every_day_of_an_era_has_its_month() {
+  std::vector<std::int32_t> days;
+  std::vector<std::int32_t> months;
+  std::vector<std::int32_t> years;
+  std::int32_t day = 0;
+  for (std::int32_t year = 1970; year <= 2410; ++year) {
+    for (std::int32_t month = 0; month < 12; ++month) {
+      for (std::int32_t left = days_of(year, month); left > 0; --left) {
+        days.push_back(day++);
+        months.push_back((year - 1970) * 12 + month);
+        years.push_back(year - 1970);
+      }
+    }
+  }
+  using flowkit::CalendarUnit;
+  CHECK(counted(days, CalendarUnit::day) == days);
+  CHECK(counted(days, CalendarUnit::month) == months);
+  CHECK(counted(days, CalendarUnit::year) == years);
+}
+
+void days_are_taken_to_the_ends_of_their_range() {
+  using flowkit::CalendarUnit;
+  constexpr std::int32_t furthest = 365000000;
+  for (const std::int32_t sign : {-1, 1}) {
+    const std::vector<std::int32_t> taken{sign * furthest};
+    const std::vector<std::int32_t> beyond{sign * (furthest + 1)};
+    const Given given("tdD", 1, {nullptr, beyond.data()});
+    CHECK(counted(beyond, CalendarUnit::day) == beyond);
+    for (const CalendarUnit unit : {CalendarUnit::month, CalendarUnit::year}) {
+      CHECK(counted(taken, unit)[0] * sign > 999000);
+      Array out;
+      CHECK(!flowkit::calendar(given.chunks(), unit, 1, out).ok() && out.length() == 0);
+    }
+  }
+}
+
+template <typename T>
+void numbers_are_cut_down_to_the_least_of_their_type(const char* format) {
+  constexpr T least = std::numeric_limits<T>::min();
+  const std::vector<T> values{least, static_cast<T>(least + 1), 0};
+  const Given given(format, 3, {nullptr, values.data()});
+  Array out;
+  CHECK(flowkit::truncate(given.chunks(), 1, 1, out).ok() && numbers<T>(out) == values);
+  CHECK(flowkit::truncate(given.chunks(), 2, 1, out).ok());
+  CHECK(numbers<T>(out) == (std::vector<T>{least, least, 0}));
+  Array refused;
+  CHECK(!flowkit::truncate(given.chunks(), 3, 1, refused).ok());
+}
+
 void a_permutation_sorts_by_partition() {
   std::vector<std::int32_t> codes(600001);
   std::mt19937 random(3);
@@ -108,5 +174,11 @@ int main() {
   vectors_change_nothing<std::int32_t>();
   vectors_change_nothing<std::int64_t>();
   arguments_out_of_range_are_refused();
+  every_day_of_an_era_has_its_month();
+  days_are_taken_to_the_ends_of_their_range();
+  numbers_are_cut_down_to_the_least_of_their_type<std::int8_t>("c");
+  numbers_are_cut_down_to_the_least_of_their_type<std::int16_t>("s");
+  numbers_are_cut_down_to_the_least_of_their_type<std::int32_t>("i");
+  numbers_are_cut_down_to_the_least_of_their_type<std::int64_t>("l");
   a_permutation_sorts_by_partition();
 }
