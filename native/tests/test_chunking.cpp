@@ -54,6 +54,41 @@ void the_average_size_is_near_what_was_asked_for() {
   CHECK(mean > small.average * 3 / 4 && mean < small.average * 3 / 2);
 }
 
+/// Where chunks end by the rules of the header, read byte by byte.
+Cuts plainly_cut(const Bytes& data, const ChunkSizes& sizes) {
+  std::vector<std::uint64_t> gear(256);
+  std::uint64_t state = 0;
+  for (auto& entry : gear) {
+    state += 0x9e3779b97f4a7c15U;
+    const std::uint64_t once = (state ^ (state >> 30U)) * 0xbf58476d1ce4e5b9U;
+    const std::uint64_t twice = (once ^ (once >> 27U)) * 0x94d049bb133111ebU;
+    entry = twice ^ (twice >> 31U);
+  }
+  const std::uint64_t unit = ~std::uint64_t{0} / static_cast<std::uint64_t>(sizes.average);
+  Cuts cuts;
+  std::int64_t length = 0;
+  std::uint64_t hash = 0;
+  for (std::size_t at = 0; at < data.size(); ++at) {
+    const std::uint64_t threshold = length < sizes.average ? unit / 4 : unit * 4;
+    if (length == sizes.max || (length >= sizes.min && hash < threshold)) {
+      cuts.push_back(static_cast<std::int64_t>(at));
+      length = 0;
+    }
+    hash = (hash << 1U) + gear[std::to_integer<std::size_t>(data[at])];
+    ++length;
+  }
+  cuts.push_back(std::ssize(data));
+  return cuts;
+}
+
+// Chunks that are long against what lanes try in one go, so that each of them finds some.
+void lanes_cut_where_one_byte_after_the_other_would() {
+  const Bytes data = noise(std::size_t{1} << 22U, 4);
+  for (const ChunkSizes& sizes : {ChunkSizes{64, 16384, 65536}, ChunkSizes{300, 9000, 100000}}) {
+    CHECK(cut(data, sizes) == plainly_cut(data, sizes));
+  }
+}
+
 void an_insertion_moves_only_the_cuts_near_it() {
   const Bytes before = noise(1000000, 2);
   Bytes after = before;
@@ -96,6 +131,7 @@ int main() {
   chunks_cover_the_data_and_keep_their_bounds();
   empty_data_has_no_chunk();
   the_average_size_is_near_what_was_asked_for();
+  lanes_cut_where_one_byte_after_the_other_would();
   an_insertion_moves_only_the_cuts_near_it();
   the_cuts_are_those_that_they_have_always_been();
   sizes_out_of_order_are_refused();
