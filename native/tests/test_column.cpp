@@ -81,6 +81,29 @@ void wrong_counts_are_refused() {
   CHECK(refused_integers([](Given& it) { it.array.dictionary = &it.array; }));
 }
 
+void bits_behind_the_array_are_not_counted() {
+  std::array<std::int32_t, 200> values{};
+  for (const std::int64_t offset : {0, 1, 7, 8}) {
+    for (std::int64_t length = 1; length <= 130; ++length) {
+      // All are null and those around them are not, then the other way round.
+      for (const bool valid : {false, true}) {
+        std::array<std::uint8_t, 40> bits{};
+        for (std::int64_t at = 0; at < 320; ++at) {
+          const bool is_within = at >= offset && at < offset + length;
+          const auto bit = static_cast<unsigned>(is_within == valid);
+          bits[static_cast<std::size_t>(at / 8)] |= static_cast<std::uint8_t>(bit << (at % 8));
+        }
+        Given given("i", length, {bits.data(), values.data()});
+        given.array.offset = offset;
+        given.array.null_count = valid ? 0 : length;
+        CHECK(!refused(given));
+        given.array.null_count = valid ? 1 : length - 1;
+        CHECK(refused(given) == (given.array.null_count != 0));
+      }
+    }
+  }
+}
+
 void lengths_and_offsets_that_have_no_address_are_refused() {
   const auto refused_wide = [](const char* format, std::int64_t length, std::int64_t offset) {
     Given given(format, length, {nullptr, some_numbers.data()});
@@ -123,6 +146,7 @@ bool refused_view(const View& view, std::int64_t buffer_size = 20) {
 
 void views_that_point_out_of_their_buffers_are_refused() {
   CHECK(!refused_view({3, {'a', 'b', 'c', 0}, 0, 0}));
+  CHECK(!refused_view({15, {}, 0, 0}));
   CHECK(!refused_view({15, {}, 0, 5}));
   CHECK(refused_view({15, {}, 0, 6}));
   CHECK(refused_view({15, {}, 0, -1}));
@@ -151,6 +175,7 @@ int main() {
   well_formed_arrays_are_taken();
   a_wrong_schema_is_refused();
   wrong_counts_are_refused();
+  bits_behind_the_array_are_not_counted();
   lengths_and_offsets_that_have_no_address_are_refused();
   missing_buffers_are_refused();
   offsets_that_are_negative_or_fall_are_refused();
