@@ -2,9 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "avro_file.hpp"
+#include "avro_reader.hpp"
 #include "avro_schema.hpp"
 #include "check.hpp"
 #include "guarded.hpp"
@@ -26,6 +31,56 @@ bool throws(const Body& body) {
   });
   CHECK(status.ok() || status.code() == Status::Code::invalid_data);
   return !status.ok();
+}
+
+std::vector<std::byte> bytes_of(std::string_view text) {
+  const auto bytes = std::as_bytes(std::span(text));
+  return {bytes.begin(), bytes.end()};
+}
+
+void numbers_have_64_bits() {
+  const auto read = [](std::string_view text) {
+    const std::vector<std::byte> bytes = bytes_of(text);
+    return flowkit::AvroReader(bytes).integer();
+  };
+  const std::string nine(9, '\xff');
+  CHECK(read("\x80\x01") == 64);
+  CHECK(read(nine.substr(1) + '\x7f') == std::numeric_limits<std::int64_t>::min() / 2);
+  CHECK(read(nine + '\x01') == std::numeric_limits<std::int64_t>::min());
+  CHECK(read('\xfe' + nine.substr(1) + '\x01') == std::numeric_limits<std::int64_t>::max());
+  CHECK(throws([&] { (void)read(nine + '\x02'); }));
+  CHECK(throws([&] { (void)read(nine + '\x03'); }));
+  CHECK(throws([&] { (void)read(nine + "\x81\x00"); }));
+  CHECK(throws([&] { (void)read(nine); }));
+}
+
+/// Counts the records of a file with one block, of records with these fields.
+std::int64_t count_records(std::string_view fields, std::string_view block) {
+  const std::string schema =
+      R"({"type":"record","name":"r","fields":[)" + std::string(fields) + "]}";
+  const std::string mark(16, 'm');
+  const std::string size{static_cast<char>(((2 * schema.size()) & 0x7fU) | 0x80U),
+                         static_cast<char>((2 * schema.size()) >> 7U)};
+  const std::string text = std::string("Obj\x01\x02\x16") + "avro.schema" + size + schema + '\0' +
+                           mark + std::string(block) + mark;
+  const std::vector<std::byte> bytes = bytes_of(text);
+  flowkit::AvroFile file(bytes);
+  std::int64_t count = 0;
+  file.for_records([&](flowkit::AvroReader& reader) {
+    reader.skip(file.schema());
+    ++count;
+  });
+  return count;
+}
+
+void a_block_has_no_more_records_than_bytes() {
+  using std::literals::operator""sv;
+  constexpr std::string_view one = R"({"name":"a","type":"boolean"})";
+  CHECK(count_records(one, "\x04\x04\x00\x01"sv) == 2);
+  CHECK(count_records("", "\x00\x00"sv) == 0);
+  CHECK(throws([&] { (void)count_records(one, "\x06\x04\x00\x01"sv); }));
+  // They would take nothing, and a file of a few bytes could have them for ever.
+  CHECK(throws([&] { (void)count_records("", "\x02\x00"sv); }));
 }
 
 void json_is_parsed() {
@@ -98,6 +153,8 @@ void only_well_formed_utf8_is_text() {
 }  // namespace
 
 int main() {
+  numbers_have_64_bits();
+  a_block_has_no_more_records_than_bytes();
   json_is_parsed();
   malformed_json_is_refused();
   schemas_that_make_no_sense_are_refused();
