@@ -13,9 +13,7 @@ void raise(const char* error_name, const nb::object& message, const char* hint) 
 }
 
 void raise_unless_ok(const flowkit::Status& status, const char* hint) {
-  const auto message = [&] {
-    return nb::str(status.message().data(), status.message().size());
-  };
+  const auto message = [&] { return nb::str(status.message().data(), status.message().size()); };
   switch (status.code()) {
     case flowkit::Status::Code::ok:
       return;
