@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         NotFound,
         PluginBroken,
         RunFailed,
+        SecretsUnavailable,
         StepRaised,
         StepTimedOut,
         StoreError,
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
         resources,
         retry,
         schedule,
+        secrets,
         step,
         timeout,
         trigger,
@@ -140,6 +142,7 @@ if TYPE_CHECKING:
         S3PutObject,
         S3Unavailable,
     )
+    from flowkit.secrecy import SecretsRejected, get_secret
     from flowkit.table import DataFrame, Table
 
 __version__ = "0.1.0"
@@ -206,6 +209,8 @@ __all__ = [
     "S3ObjectChanged",
     "S3PutObject",
     "S3Unavailable",
+    "SecretsRejected",
+    "SecretsUnavailable",
     "Step",
     "StepMutator",
     "StepRaised",
@@ -236,6 +241,7 @@ __all__ = [
     "get_cards",
     "get_metadata",
     "get_namespace",
+    "get_secret",
     "kubernetes",
     "memo",
     "metadata",
@@ -251,6 +257,7 @@ __all__ = [
     "resources",
     "retry",
     "schedule",
+    "secrets",
     "step",
     "timeout",
     "trigger",
@@ -270,8 +277,8 @@ _ROOMS = {
     "flowkit.errors": (
         "Corrupt EnvironmentFailed ExecutorError FlowInvalid FlowkitBug FlowkitError KeyMissing "
         "MetadataError MetaflowException MetaflowInternalError NotFound PluginBroken RunFailed "
-        "StepRaised StepTimedOut StoreError StoreTooNew TimeoutException UsageError "
-        "VersionMoved"
+        "SecretsUnavailable StepRaised StepTimedOut StoreError StoreTooNew TimeoutException "
+        "UsageError VersionMoved"
     ),
     "flowkit.flow": (
         "USER_SKIP_STEP CaughtFailure Config ConfigValue FlowMutator FlowSpec IncludeFile "
@@ -280,8 +287,8 @@ _ROOMS = {
         "UnhandledInMergeArtifactsException UserStepDecorator batch card catch concurrency conda "
         "conda_base conda_environment_yml_parser config_expr current environment exit_hook "
         "kubernetes memo project pypi pypi_base pyproject_toml_parser requirements_txt_parser "
-        "resources retry schedule step timeout trigger trigger_on_finish user_step_decorator "
-        "yaml_parser"
+        "resources retry schedule secrets step timeout trigger trigger_on_finish "
+        "user_step_decorator yaml_parser"
     ),
     "flowkit.forking": "ChildDied parallel_imap_unordered parallel_map",
     "flowkit.launch": "ExecutingRun NBRunner Runner",
@@ -292,6 +299,7 @@ _ROOMS = {
         "S3InvalidRange S3InvalidUrl S3NotFound S3Object S3ObjectChanged S3PutObject "
         "S3Unavailable"
     ),
+    "flowkit.secrecy": "SecretsRejected get_secret",
     "flowkit.table": "DataFrame Table",
 }
 __getattr__ = loads("flowkit", _ROOMS)

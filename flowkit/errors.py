@@ -116,6 +116,12 @@ class EnvironmentFailed(FlowkitError):
     exit_code = 4
 
 
+class SecretsUnavailable(EnvironmentFailed):
+    """Secrets could not be fetched. Providers raise it with a message that tells no value."""
+
+    retryable = True
+
+
 class PluginBroken(FlowkitError):
     """A plugin that was named could not be loaded."""
 

@@ -1,13 +1,13 @@
 """The few Protocols that flowkit is built around.
 
 Built-ins are found by name, others by entry points (`flowkit.executors`, `flowkit.storages`,
-`flowkit.serializers`), each loaded when it is used. Every port has a contract suite in
-`flowkit.testing` that all implementations pass.
+`flowkit.serializers`, `flowkit.secrets_providers`), each loaded when it is used. Every port has a
+contract suite in `flowkit.testing` that all implementations pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -146,6 +146,19 @@ class Serializer(Protocol):
 
     def load(self, head: bytes, buffers: Sequence[memoryview]) -> object:
         """Build the value again; it may keep and alias the buffers."""
+
+
+class SecretsProvider(Protocol):
+    """Fetches secrets from where they are kept: each a set of names and values."""
+
+    def fetch(
+        self, id: str, *, options: Mapping[str, object], role: str | None
+    ) -> Mapping[str, str]:
+        """Return the names and values of a secret; nothing is kept or printed.
+
+        `options` and `role` are what the source says besides. Raises SecretsUnavailable, with a
+        message that tells no value; the text of any other exception is shown to nobody.
+        """
 
 
 class StepHook(Protocol):

@@ -156,6 +156,12 @@ class Settings(BaseModel):
         description="How a run shows how far it is; `auto` suits a terminal and a pipe alike.",
     )
     quiet: bool = Field(default=False, description="Print only what a flow prints, and errors.")
+    secrets_provider: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Who is asked for secrets whose source names no provider: `env-file`, "
+        "`command`, or the name of an installed one.",
+    )
     catalog: str = Field(
         default="local",
         min_length=1,

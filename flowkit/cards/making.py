@@ -17,6 +17,7 @@ from flowkit.child import ChildFailed, end_child, has_ended, run_in_child, start
 from flowkit.client import Task, Workspace, current_workspace
 from flowkit.errors import FlowkitError, UsageError
 from flowkit.graph import CardPolicy, FlowDescription, to_json
+from flowkit.masking import hidden
 from flowkit.records import StoredCard
 from flowkit.store import Store
 from flowkit.values import Failure, TaskResult, TaskSpec
@@ -208,8 +209,8 @@ class _Maker:
             number=self.number,
             type=kind or self.policy.type,
             id=self.policy.id,
-            html=html.encode("utf-8", "replace").decode(),
-            data=data,
+            html=hidden.text(html.encode("utf-8", "replace").decode()),
+            data=hidden.text(data) if data is not None else None,
         )
 
 

@@ -251,6 +251,8 @@ def _told(kind: str, name: str) -> str:
             return "the elements of the foreach"
         case "index" | "task":
             return "its place in the foreach"
+        case "secrets":
+            return "where its `@secrets` are kept"
         case "catch":
             return "`@catch`"
         case "python":

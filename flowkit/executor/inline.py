@@ -12,6 +12,7 @@ from copy import deepcopy
 from typing import TextIO
 
 from flowkit.executor.host import Choose, Given, as_it_is
+from flowkit.masking import hidden
 from flowkit.ports import Exit, Output
 from flowkit.store import Store
 from flowkit.values import Attempt, Digest, LoadOptions, RunId, StoreAddress, TaskSpec
@@ -124,7 +125,7 @@ class InlineExecutor:
         self._waiting.clear()
 
     def _run(self, spec: TaskSpec) -> None:
-        reader = LineReader()
+        reader = LineReader(mask=hidden)
 
         def keep(lines: Iterator[Line]) -> None:
             self._reports += [
@@ -173,16 +174,29 @@ def _own_constants(loaded: LoadedFlow) -> Iterator[None]:
 
 
 class _Tee(io.TextIOBase):
-    """Shows text on a stream, and tells somebody of it."""
+    """Shows text on a stream, with secrets masked, and tells somebody of it."""
 
     def __init__(self, stream: TextIO, name: Stream, heard: Heard) -> None:
         self._stream, self._name, self._heard = stream, name, heard
+        self._held = b""
+        """The end of what was written, if a secret may begin there: the next write will tell."""
 
     def write(self, text: str) -> int:
         self._heard(self._name, text)
-        self._stream.write(text)
+        shown = text
+        if hidden:
+            data = self._held + text.encode("utf-8", "surrogatepass")
+            told, self._held = hidden.split(data)
+            shown = told.decode("utf-8", "surrogatepass")
+        self._stream.write(shown)
         self._stream.flush()
         return len(text)
+
+    def release(self) -> None:
+        """Show what was held back: nothing more comes."""
+        if self._held:
+            self._stream.write(self._held.decode("utf-8", "surrogatepass"))
+            self._held = b""
 
     def flush(self) -> None:
         self._stream.flush()
@@ -204,8 +218,10 @@ class _Tee(io.TextIOBase):
 @contextmanager
 def _tee(name: Stream, heard: Heard) -> Iterator[None]:
     before = getattr(sys, name)
-    setattr(sys, name, _Tee(before, name, heard))
+    tee = _Tee(before, name, heard)
+    setattr(sys, name, tee)
     try:
         yield
     finally:
+        tee.release()
         setattr(sys, name, before)

@@ -2,9 +2,9 @@
 
 `spec`: FlowSpec and what its objects do in a step. `decorators`: step and the policies.
 `parameters`, `include_file`: values given when a run starts. `config_field`, `configs`: values
-known before decorators count; `late`: what stands for them. `choosing`: the flow that is meant.
-`reading`: class to description. `current_task`: facts about the running task. `task_state`,
-`inputs`, `merge`, `caught`: what a step works with while it runs.
+known before decorators count; `late`: what stands for them. `secret_sources`: where secrets are.
+`choosing`: the flow that is meant. `reading`: class to description. `current_task`: facts about
+the running task. `task_state`, `inputs`, `merge`, `caught`: what a step works with while it runs.
 """
 
 from flowkit.flow.caught import CaughtFailure, MetaflowExceptionWrapper
@@ -25,6 +25,7 @@ from flowkit.flow.decorators import (
     pypi,
     resources,
     retry,
+    secrets,
     step,
     timeout,
 )
@@ -65,6 +66,7 @@ from flowkit.flow.parsers import (
     yaml_parser,
 )
 from flowkit.flow.reading import describe_flow
+from flowkit.flow.secret_sources import INLINE, read_source
 from flowkit.flow.spec import FlowSpec, assigned, has_gone_on, importing, open_flow
 from flowkit.flow.task_state import TaskState, Transition
 from flowkit.flow.triggers import Triggers
@@ -76,6 +78,7 @@ from flowkit.flow.user_decorators import (
 from flowkit.flow.with_specs import apply_with
 
 __all__ = [
+    "INLINE",
     "USER_SKIP_STEP",
     "Applied",
     "CaughtFailure",
@@ -137,11 +140,13 @@ __all__ = [
     "pypi_base",
     "pyproject_toml_parser",
     "read_config_json",
+    "read_source",
     "requirements_txt_parser",
     "resolve_configs",
     "resources",
     "retry",
     "schedule",
+    "secrets",
     "step",
     "timeout",
     "trigger",

@@ -197,6 +197,10 @@ class Current:
         client = import_module("flowkit.client")
         return client.Task(self.pathspec, spec.attempt.number, check_namespace=False)
 
+    def flow_file(self) -> str | None:
+        """Return the file of the flow whose task is running in this process; None outside."""
+        return self._task.spec.flow_file if self._task is not None else None
+
     def get(self, name: str, default: Any = None) -> Any:
         """Return a fact by name, or `default` if there is none."""
         return getattr(self, name) if name in self else default

@@ -6,7 +6,7 @@ all other faults when the flow is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, overload
 
 from flowkit.flow.marks import (
@@ -117,6 +117,23 @@ def environment(*, vars: Mapping[str, str]) -> Callable[[Function], Function]: .
 def environment(*args: Any, **options: Any) -> Any:
     """Set environment variables for the step."""
     return _policy("environment", args, options)
+
+
+@overload
+def secrets(function: Function, /) -> Function: ...
+@overload
+def secrets(
+    sources: Sequence[str | Mapping[str, Any]],
+    role: str | None = None,
+    allow_override: bool = False,
+) -> Callable[[Function], Function]: ...
+def secrets(*args: Any, **options: Any) -> Any:
+    """Fetch secrets as the task starts and set them as environment variables, for it alone.
+
+    A source is `"provider.id"`, or a dict of `type`, `id`, `options` and `role`; `role` is for
+    those that name none. A variable that is set already is an error, unless `allow_override`.
+    """
+    return _policy("secrets", args, options)
 
 
 @overload

@@ -13,6 +13,8 @@ from flowkit.flow.late import NO_CONFIGS, Configs, LateFailed
 from flowkit.flow.marks import Applied, StepMark, step_mark
 from flowkit.flow.members import members_of
 from flowkit.flow.parameter_field import ParameterField
+from flowkit.flow.secret_sources import asked_secrets
+from flowkit.graph import Secrets
 
 
 @dataclass(slots=True)
@@ -61,6 +63,19 @@ class FlowDraft:
         """Return the decorators that run code around each step, outermost first."""
         found = {name: tuple(_wrappers(mark)) for name, mark in self.steps.items()}
         return {name: wrappers for name, wrappers in found.items() if wrappers}
+
+    def secrets(self) -> Mapping[str, Secrets]:
+        """Return what `@secrets` asks for, by step: with the values, which no policy has.
+
+        Raises PolicyRejected where reading the flow tells a fault.
+        """
+        found = {}
+        for name, mark in self.steps.items():
+            for one in mark.applied:
+                if one.name == "secrets" and one.user is None:
+                    given = one.evaluated(self.configs)
+                    found[name] = asked_secrets(given.args, given.options)
+        return found
 
     def settle(self) -> None:
         """Put parameters onto the class that were added, and take away those that were removed.

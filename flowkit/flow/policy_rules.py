@@ -22,6 +22,7 @@ from flowkit.flow.policies import (
     text,
     whole,
 )
+from flowkit.flow.secret_sources import SECRETS_RULE
 from flowkit.graph import CardPolicy, Catch, Policies, Resources, Retry, Timeout
 
 MAX_RETRIES = 5
@@ -173,6 +174,7 @@ POLICY_RULES: dict[str, PolicyRule] = {
         gathers=True,
         repeats=True,
     ),
+    "secrets": SECRETS_RULE,
     **BACKEND_RULES,
 }
 """Every decorator that sets a policy of a step, by its name."""

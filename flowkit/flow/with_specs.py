@@ -13,6 +13,7 @@ from flowkit.flow.drafts import FlowDraft
 from flowkit.flow.marks import Applied
 from flowkit.flow.policies import PolicyRejected
 from flowkit.flow.policy_rules import POLICY_RULES, apply_policy
+from flowkit.flow.secret_sources import INLINE
 from flowkit.flow.user_decorators import StepDecorator
 from flowkit.graph import Kind, Policies
 
@@ -48,9 +49,15 @@ def _checked(spec: str) -> Applied:
     applied = parsed_with(spec)
     if applied.user is None:
         try:
-            apply_policy(applied.name, Policies(), args=(), options=applied.options)
+            policies = apply_policy(applied.name, Policies(), args=(), options=applied.options)
         except PolicyRejected as error:
-            raise UsageError(f"`--with {spec}`: {error.message}", hint=error.hint) from error
+            shown = spec if applied.name != "secrets" else "secrets"  # it may hold a value
+            raise UsageError(f"`--with {shown}`: {error.message}", hint=error.hint) from error
+        if policies.secrets and any(one.type == INLINE for one in policies.secrets.sources):
+            raise UsageError(
+                "`--with secrets` is given values; a command line is seen by others, and kept",
+                hint="put them into a file and name it: `--with secrets:sources=env-file.FILE`",
+            )
     return applied
 
 

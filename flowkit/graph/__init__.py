@@ -38,6 +38,8 @@ if TYPE_CHECKING:
         Resources,
         Retry,
         Schedule,
+        Secrets,
+        SecretSource,
         Timeout,
         Trigger,
         TriggerEvent,
@@ -71,6 +73,8 @@ __all__ = [
     "Resources",
     "Retry",
     "Schedule",
+    "SecretSource",
+    "Secrets",
     "Timeout",
     "Trigger",
     "TriggerEvent",
@@ -94,7 +98,8 @@ __getattr__ = loads(
         ),
         "flowkit.graph.policies": (
             "BRANCH_NAMES Backend CardPolicy Catch ExitHooks FlowPolicies Policies Project "
-            "Resources Retry Schedule Timeout Trigger TriggerEvent TriggerFlow is_branch_name"
+            "Resources Retry Schedule SecretSource Secrets Timeout Trigger TriggerEvent "
+            "TriggerFlow is_branch_name"
         ),
         "flowkit.graph.shape": "Graph",
     },

@@ -63,6 +63,28 @@ class CardPolicy:
     refresh_interval_s: float = 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class SecretSource:
+    """Where secrets of a step are kept: a provider's name, and what it is asked for.
+
+    `type` is empty for the provider that the settings name; `options` are JSON, by name. As a
+    policy, an inline source holds the names of its variables and no values.
+    """
+
+    type: str
+    id: str
+    options: tuple[tuple[str, str], ...] = ()
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Set secrets as environment variables; in place of what is set there, if that is allowed."""
+
+    sources: tuple[SecretSource, ...] = ()
+    allow_override: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policies:
     """What the decorators of a step ask for.
@@ -83,6 +105,7 @@ class Policies:
     backends: tuple[Backend, ...] = ()
     wrappers: tuple[str, ...] = ()
     cards: tuple[CardPolicy, ...] = ()
+    secrets: Secrets | None = None
 
 
 def is_branch_name(name: str) -> bool:

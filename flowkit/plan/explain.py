@@ -18,6 +18,7 @@ _ORDER = (
     "index",
     "task",
     "variable",
+    "secrets",
     "catch",
     "package",
     "python",

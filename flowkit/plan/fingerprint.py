@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from blake3 import blake3
+from msgspec.json import encode
 
 from flowkit.graph import FlowDescription, Node
 from flowkit.values import ArtifactEntry, Digest, Fingerprint, Frame, Manifest, TaskKey
@@ -78,6 +79,9 @@ class Fingerprints:
             common[f"package:{package}"] = _hashed(self._versions.get(package, ""))
         for name, value in node.policies.variables:
             common[f"variable:{name}"] = _hashed(value)
+        if node.policies.secrets is not None:
+            # Where secrets are kept, and not what they are: a new password makes nothing stale.
+            common["secrets"] = _hashed(encode(node.policies.secrets).decode())
         if node.policies.catch is not None:
             common["catch"] = _hashed(node.policies.catch.var or "")
         for name in _seen(node, self._constants):

@@ -106,7 +106,10 @@ def _kept_configs(
 
 def _environ(settings: Settings) -> dict[str, str]:
     """Have the client inside steps, and commands that steps start, look where this run is kept."""
+    given = settings.secrets_provider
+    provider = {"FLOWKIT_SECRETS_PROVIDER": given} if given is not None else {}
     return {
+        **provider,
         "FLOWKIT_HOME": str(settings.home),
         "FLOWKIT_STORE": settings.store,
         "FLOWKIT_METADATA": settings.metadata,

@@ -15,7 +15,7 @@ from flowkit.store.objects import Objects, Verify
 from flowkit.store.opening import open_storage
 from flowkit.store.runs import RunRecords
 from flowkit.store.serializers import get_serializer
-from flowkit.store.writer import ManifestWriter
+from flowkit.store.writer import Check, ManifestWriter
 from flowkit.values import ArtifactEntry, Digest, Manifest, Part
 
 _MANIFESTS_MAX: Final = 16
@@ -106,9 +106,15 @@ class Store(RunRecords):
             raise IndexError(f"the foreach has no element {index}")
         return items[found[1]]
 
-    def write_manifest(self, *, base: Manifest | None = None) -> ManifestWriter:
-        """Start a manifest. Artifacts of `base` are compared with those of the same name."""
-        return ManifestWriter(self.objects, base)
+    def write_manifest(
+        self, *, base: Manifest | None = None, check: Check | None = None
+    ) -> ManifestWriter:
+        """Start a manifest. Artifacts of `base` are compared with those of the same name.
+
+        `check` is called with the name and each buffer of an artifact before any of it is stored;
+        what it raises is passed on.
+        """
+        return ManifestWriter(self.objects, base, check)
 
     def put_manifest(self, manifest: Manifest) -> Digest:
         """Store a manifest that is made of entries of others; returns its digest."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -18,6 +18,9 @@ from flowkit.store.recipes import RECIPE_FROM_BYTES
 from flowkit.store.serializers import CANNOT_PICKLE, find_culprit, find_serializer
 from flowkit.values import ArtifactEntry, Digest, Manifest, Part, TableUse
 
+Check = Callable[[str, memoryview], None]
+"""Told the name and the bytes of an artifact before they are stored; may raise."""
+
 ITEMS_PER_BLOCK: Final = 256
 
 _PACK_BELOW: Final = 16 << 10
@@ -29,9 +32,10 @@ _SIZE: Final = struct.Struct("<Q")
 class ManifestWriter:
     """Collects what a task leaves. Large buffers are stored at once, the rest by `commit`."""
 
-    def __init__(self, objects: Objects, base: Manifest | None) -> None:
+    def __init__(self, objects: Objects, base: Manifest | None, check: Check | None = None) -> None:
         self._objects = objects
         self._base = base
+        self._check = check
         self._artifacts: dict[str, ArtifactEntry] = {}
         self._items: list[ArtifactEntry] = []
         self._item_digests: list[Digest] = []
@@ -117,6 +121,10 @@ class ManifestWriter:
             raise UnpicklableArtifact(
                 name, type_name=type_name, reason=str(error), path=find_culprit(value)
             ) from error
+        if self._check is not None:
+            for data in (head, *buffers):
+                for view in Pieces.of(data).views:
+                    self._check(name, view)
         identity = [b"flowkit artifact 1\n", serializer.tag.encode(), b"\n"]
         parts = [self._part(head, identity, bases, mapped=False)]
         for buffer in buffers:

@@ -28,6 +28,7 @@ from flowkit.flow import (
     open_flow,
 )
 from flowkit.graph import Kind, Node
+from flowkit.masking import hidden
 from flowkit.store import ManifestWriter, Store, element
 from flowkit.values import (
     ArtifactEntry,
@@ -44,6 +45,7 @@ from flowkit.worker.failure import failure_of
 from flowkit.worker.guards import Tempdir, time_limit, variables
 from flowkit.worker.loading import LoadedFlow
 from flowkit.worker.sighting import MOST_INPUTS, TaskSights
+from flowkit.worker.step_secrets import refuse_secrets, step_secrets
 from flowkit.worker.wrapping import call_step
 
 UNCHANGEABLE = (type(None), bool, int, float, complex, str, bytes)
@@ -170,6 +172,7 @@ def _call(
         with ExitStack() as around:
             around.enter_context(variables(node.policies.variables))
             around.enter_context(time_limit(node.name, limit.limit_s if limit else None))
+            around.enter_context(step_secrets(node.name, loaded.secrets.get(node.name)))
             wrappers = loaded.wrappers.get(node.name, ())
             call_step(flow, node, wrappers, inputs() if node.is_join else None)
     except (Exception, SystemExit) as error:
@@ -278,7 +281,8 @@ class _Opened:
                 known.update(self._store.manifest(self._spec.base).artifacts)
         if self.count() == 1:
             known.update(self._store.manifest(self._spec.inputs[0]).artifacts)
-        return self._store.write_manifest(base=Manifest(artifacts=known))
+        check = refuse_secrets if hidden else None
+        return self._store.write_manifest(base=Manifest(artifacts=known), check=check)
 
     def _state(
         self, step: str, inherited: dict[str, ArtifactEntry], frames: tuple[Frame, ...]

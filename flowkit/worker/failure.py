@@ -15,6 +15,7 @@ from flowkit.errors import (
     MetadataError,
     StoreError,
 )
+from flowkit.masking import hidden
 from flowkit.values import Failure
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def failure_of(error: BaseException) -> Failure:
     """Describe an exception: its text, and the traceback through the user's own code.
 
     An error of flowkit's own that no line of the user's raised says it all in its message, so it
-    has no traceback. What UTF-8 cannot hold is escaped.
+    has no traceback. What UTF-8 cannot hold is escaped, and secrets are masked.
     """
     told = traceback.TracebackException.from_exception(error, compact=True)
     if isinstance(error, FlowkitError):
@@ -55,8 +56,8 @@ def failure_of(error: BaseException) -> Failure:
     is_told = isinstance(error, FlowkitError) and last is None
     return Failure(
         type_name=type(error).__name__,
-        message=_writable(message[:LONGEST_MESSAGE]),
-        hint=hint,
+        message=_writable(message)[:LONGEST_MESSAGE],
+        hint=hidden.text(hint) if hint else hint,
         traceback="" if is_told else _writable("".join(told.format())),
         where=f"{last.filename}:{last.lineno}" if last else None,
         retryable=retryable,
@@ -74,8 +75,8 @@ def _message(error: BaseException) -> str:
 
 
 def _writable(text: str) -> str:
-    """Escape lone surrogates, which stand for bytes of file names that are no text."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Mask secrets, and escape lone surrogates: they stand for bytes of file names, no text."""
+    return hidden.text(text.encode("utf-8", "backslashreplace").decode())
 
 
 def _chain(told: traceback.TracebackException) -> Iterable[traceback.TracebackException]:

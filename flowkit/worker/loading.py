@@ -25,7 +25,7 @@ from flowkit.flow import (
     resolve_configs,
     values_of,
 )
-from flowkit.graph import FlowDescription, Kind, Node
+from flowkit.graph import FlowDescription, Kind, Node, Secrets
 from flowkit.values import Failure, LoadOptions
 from flowkit.worker.failure import failure_of
 from flowkit.worker.files import file_reader, print_line
@@ -60,6 +60,8 @@ class LoadedFlow:
     """The decorators of the flow as a whole, outermost first."""
     wrappers: Mapping[str, tuple[Applied, ...]]
     """Decorators of the user's own that run code around a step, by step, outermost first."""
+    secrets: Mapping[str, Secrets]
+    """What `@secrets` asks for, by step, with values that stand in the code; never stored."""
 
     @classmethod
     def read(
@@ -82,7 +84,13 @@ class LoadedFlow:
         )
         nodes = {node.name: node for node in description.nodes}
         return cls(
-            flow_class, description, nodes, configs, tuple(draft.decorators), draft.wrappers()
+            flow_class=flow_class,
+            description=description,
+            nodes=nodes,
+            configs=configs,
+            decorators=tuple(draft.decorators),
+            wrappers=draft.wrappers(),
+            secrets=draft.secrets(),
         )
 
     def with_specs(self, specs: Sequence[str]) -> LoadedFlow:
