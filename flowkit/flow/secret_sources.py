@@ -25,6 +25,9 @@ def read_source(given: object, role: str | None = None) -> SecretSource:
         PolicyRejected: it is no source.
     """
     if isinstance(given, str):
+        if given.startswith(("{", "[")):
+            # What follows may be values, and as an id they would be stored.
+            raise PolicyRejected("a source of secrets is text that begins like JSON and is none")
         given = _split(given)
     if not isinstance(given, Mapping):
         raise PolicyRejected(f"a source of secrets is text or a dict, not {_kind(given)}")

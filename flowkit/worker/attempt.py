@@ -45,7 +45,7 @@ from flowkit.worker.failure import failure_of
 from flowkit.worker.guards import Tempdir, time_limit, variables
 from flowkit.worker.loading import LoadedFlow
 from flowkit.worker.sighting import MOST_INPUTS, TaskSights
-from flowkit.worker.step_secrets import refuse_secrets, step_secrets
+from flowkit.worker.step_secrets import hide_inline, refuse_secrets, step_secrets
 from flowkit.worker.wrapping import call_step
 
 UNCHANGEABLE = (type(None), bool, int, float, complex, str, bytes)
@@ -71,6 +71,7 @@ def run_attempt(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> TaskResult:
         StoreError: nothing could be committed.
     """
     started_at, cpu_before = datetime.now(UTC), time.process_time()
+    hide_inline(loaded.secrets.values())
     ending = _Ending()
     cards = _open_cards(loaded, spec, store)
     try:

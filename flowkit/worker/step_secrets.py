@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from flowkit.errors import StepRaised
+from flowkit.flow import INLINE
 from flowkit.graph import Secrets
 from flowkit.masking import hidden
 from flowkit.worker.guards import variables
 
 _SHORT = 64
 """Bytes below which data may be a short secret and nothing else."""
+
+
+def hide_inline(asked: Iterable[Secrets]) -> None:
+    """Mask values that stand in a flow's code: tracebacks and cards show lines of it."""
+    for source in (one for some in asked for one in some.sources if one.type == INLINE):
+        hidden.hide(json.loads(dict(source.options)["env_vars"]).values())
 
 
 @contextmanager

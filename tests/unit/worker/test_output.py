@@ -133,3 +133,28 @@ def test_what_a_process_printed_before_it_was_killed_has_left_it(tmp_path: Path)
     )
     assert done.returncode == -9
     assert lines_of(done.stdout) == [("stdout", b"last words")]
+
+
+def secret(text: bytes) -> bytes:
+    """What a pipe tells of a secret."""
+    return b"\x1es1 %d\n" % len(text) + text
+
+
+def test_a_secret_that_a_pipe_has_told_of_is_masked_in_whole_lines() -> None:
+    one = reader()
+    found = list(one.feed("stderr", secret(b"t0ken") + b"raw t0"))
+    found += list(one.feed("stdout", b"also t0ken\n"))
+    found += list(one.feed("stderr", b"ken\n"))
+    assert [(line.stream, line.text) for line in found] == [
+        ("stdout", b"also ***"),
+        ("stderr", b"raw ***"),
+    ]
+
+
+@given(cut=st.integers(0, 40), longest=st.integers(1, 30))
+def test_a_secret_in_pieces_of_a_long_line_is_masked(cut: int, longest: int) -> None:
+    one = reader(longest=longest)
+    data = b"a" * 17 + b"t0ken-of-many" + b"b" * 9
+    found = list(one.feed("stdout", secret(b"t0ken-of-many")))
+    found += [*one.feed("stdout", data[:cut]), *one.feed("stdout", data[cut:]), *one.finish()]
+    assert b"".join(line.text for line in found) == b"a" * 17 + b"***" + b"b" * 9
