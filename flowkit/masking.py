@@ -14,8 +14,10 @@ SHORTEST: Final = 4
 """Characters that a value needs to be masked: shorter ones stand everywhere by chance."""
 SHORTEST_SOUGHT: Final = 8
 """Bytes that a value needs to be sought in data, where four of them come about by chance."""
-LONGEST: Final = 700
-"""Characters of a value that are masked in one piece; longer ones are masked in several."""
+LONGEST: Final = 300
+"""Characters of a value that are masked in one piece; longer ones are masked in several.
+
+No spelling of so many is longer than what a pipe writes at once."""
 MASKED: Final = b"***"
 
 Listener = Callable[[bytes], None]
@@ -41,7 +43,7 @@ class Mask:
 
     def learn(self, spelling: bytes) -> None:
         """Mask just these bytes from now on."""
-        if spelling in self._spellings:
+        if not spelling or spelling in self._spellings:
             return
         self._spellings.add(spelling)
         # The longest first: one that begins like a shorter one is not to be left half shown.
@@ -85,8 +87,8 @@ class Mask:
         return any(re.search(re.escape(one), data) is not None for one in sought)
 
     def is_all_of(self, data: bytes) -> bool:
-        """Say whether bytes are a secret and nothing else, but for quotes."""
-        return data.strip(b"\"'") in self._spellings
+        """Say whether bytes are a secret in double quotes and nothing else."""
+        return data[:1] == data[-1:] == b'"' and data[1:-1] in self._spellings
 
 
 hidden = Mask()

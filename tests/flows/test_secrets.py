@@ -329,6 +329,7 @@ def test_what_a_secret_is_makes_nothing_stale_but_where_it_is_does(lab: Any, vau
     assert "start/0" in lab.run(flow).cloned
     vault.with_name("moved.env").write_text("TOKEN=moved-token")
     assert "start/0" not in lab.run(flow.replace("vault.env", "moved.env")).cloned
+    assert "where its `@secrets` are kept" in lab.cli("explain", "Again/3/start").stdout
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowkit.masking import LONGEST, Mask
+from flowkit.worker.output import LARGEST_FRAME
 
 ODD = 'it\'s "é" & <b>\\n'
 
@@ -84,3 +85,12 @@ def test_data_is_searched_for_values_that_are_not_there_by_chance() -> None:
     assert mask.is_in(memoryview(b"\0long-enough\0"))
     assert not mask.is_in(b"\0short\0")
     assert mask.is_all_of(b'"short"')
+    assert not mask.is_all_of(b"short")
+
+
+def test_no_spelling_is_longer_than_a_pipe_writes_at_once() -> None:
+    heard: list[bytes] = []
+    mask = Mask()
+    mask.tell(heard.append)
+    mask.hide(["\U0001f511" * LONGEST, "\x7f" * 5 * LONGEST, "é" * (LONGEST + 1)])
+    assert max(map(len, heard)) <= LARGEST_FRAME
