@@ -3,8 +3,8 @@
 `memory_storage`, `counting_storage`: storages. `s3_server`: a real S3 server; `faulty_proxy`: what
 bad networks do, before it. `catalog_server`: a real REST catalog of Iceberg tables;
 `hive_metastore`: the protocol of a Hive metastore. `storage_contract`, `serializer_contract`,
-`executor_contract`, `secrets_contract`: suites that every implementation of a port passes; import these modules where
-pytest is at hand.
+`executor_contract`, `secrets_contract`: suites that every implementation of a port passes; import
+these modules where pytest is at hand.
 """
 
 from __future__ import annotations

@@ -57,6 +57,6 @@ def refuse_secrets(name: str, data: memoryview) -> None:
     if hidden.is_in(data) or (data.nbytes < _SHORT and hidden.is_all_of(bytes(data))):
         raise StepRaised(
             f"artifact `{name}` holds a secret, which would be stored for all to read",
-            hint=f"keep it in a variable of the step's own, or `del self.{name}` before the end; what "
-            "is no secret does not belong into a source of secrets",
+            hint=f"keep it in a variable of the step's own, or `del self.{name}` before the end; "
+            "what is no secret does not belong into a source of secrets",
         )
