@@ -18,6 +18,7 @@ _OTHER_MEANINGS = frozenset({("metaflow.cards", "Table")})
 _RENAMED: Mapping[str, str] = MappingProxyType(
     {
         "DATATOOLS_S3ROOT": "S3_ROOT",
+        "DEFAULT_SECRETS_BACKEND_TYPE": "SECRETS_PROVIDER",
         "S3_ENDPOINT_URL": "S3_ENDPOINT",
         "S3_RETRY_COUNT": "S3_RETRIES",
         "S3_WORKER_COUNT": "S3_WORKERS",
