@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     import pyarrow
+
+Lines: TypeAlias = bytes | memoryview
 
 
 def spellings(fields: Iterable[pyarrow.Field]) -> dict[str, str]:
@@ -22,14 +24,107 @@ def spellings(fields: Iterable[pyarrow.Field]) -> dict[str, str]:
     return {lower: names.pop() for lower, names in found.items() if len(names) == 1}
 
 
-def respelled(source: Any, spelled: Mapping[str, str]) -> Any:
-    """Return lines of JSON to read from, in which these keys are spelled so, at any depth.
+class Respelling:
+    """Puts keys of JSON, at any depth, into the spelling of the columns that they mean."""
 
-    Args:
-        source: what to read the lines from; it is closed with what is returned.
-        spelled: what `spellings` returned.
+    def __init__(self, spelled: Mapping[str, str]) -> None:
+        """Take what `spellings` returned."""
+        self._spelled = spelled
+        own = b"|".join(re.escape(name.encode()) for name in spelled.values())
+        any_case = b"|".join(map(_any_case, spelled))
+        # A key is text before a colon. No quote inside of text is without a backslash before it.
+        self._keys = re.compile(rb'"(?<!\\")(?!(?:%b)")(%b)"(?=\s*:)' % (own, any_case))
+        self._other = "|".join(map(_other_case, spelled.values()))
+
+    def apply(self, lines: Lines) -> bytes | None:
+        """Return lines with their keys spelled so; None if they are already, or none is known."""
+        if not self._spelled or not self._may_differ(lines):
+            return None
+        changed, count = self._keys.subn(self._own, lines)
+        return changed if count else None
+
+    def _may_differ(self, lines: Lines) -> bool:
+        """Say whether a name is there in another spelling: at the speed of memory, or nearly."""
+        import pyarrow
+        import pyarrow.compute as pc
+
+        offsets = pyarrow.py_buffer(array("q", [0, len(lines)]))
+        whole = pyarrow.Array.from_buffers(
+            pyarrow.large_binary(), 1, [None, offsets, pyarrow.py_buffer(lines)]
+        )
+        return bool(pc.match_substring_regex(whole, f'"(?:{self._other})"')[0].as_py())
+
+    def _own(self, found: re.Match[bytes]) -> bytes:
+        return b'"%b"' % self._spelled[found[1].decode().lower()].encode()
+
+
+class RespelledRows:
+    """Reads lines of JSON, whose keys are mostly spelled as they should be.
+
+    To look at the keys takes as long as to read the rows several times. So lines are read as they
+    are, and looked at only if what was read leaves a doubt. Where keys did differ, the next
+    lines are looked at first.
     """
-    return _Respelled(source, spelled) if spelled else source
+
+    def __init__(
+        self, respelling: Respelling, schema: pyarrow.Schema, *, are_all_columns: bool
+    ) -> None:
+        """Take the columns to read, and whether those are all that lines should have.
+
+        If they are, and no other key is found, there is no doubt.
+        """
+        self._respelling, self._schema = respelling, schema
+        self._differ, self._no_others = False, are_all_columns
+
+    def read(self, lines: Lines) -> pyarrow.RecordBatch:
+        """Read lines as one batch. Raises pyarrow.ArrowInvalid."""
+        import pyarrow
+
+        if not self._differ:
+            if self._no_others:
+                try:
+                    return self._parsed(lines, "error")
+                except pyarrow.ArrowInvalid:
+                    self._no_others = False
+            rows = self._parsed(lines, "ignore")
+            # Without nulls, each key was found in each row.
+            if not any(map(_has_nulls, rows.columns)):
+                return rows
+        changed = self._respelling.apply(lines)
+        if changed is None and not self._differ:
+            return rows
+        self._differ = changed is not None
+        return self._parsed(lines if changed is None else changed, "ignore")
+
+    def _parsed(self, lines: Lines, others: str) -> pyarrow.RecordBatch:
+        import pyarrow
+        import pyarrow.json
+
+        reading = pyarrow.json.ReadOptions(use_threads=False, block_size=len(lines) + 1)
+        options = pyarrow.json.ParseOptions(
+            explicit_schema=self._schema, unexpected_field_behavior=others
+        )
+        try:
+            source = pyarrow.BufferReader(pyarrow.py_buffer(lines))
+            with pyarrow.json.open_json(source, reading, options) as reader:
+                return reader.read_next_batch()
+        except pyarrow.ArrowInvalid as error:
+            if "Empty JSON" not in str(error):
+                raise
+            return pyarrow.RecordBatch.from_pylist([], self._schema)
+
+
+def _has_nulls(values: pyarrow.Array) -> bool:
+    """Say whether a column, or one inside it, has nulls: its key may be spelled in another way."""
+    import pyarrow
+
+    if values.null_count:
+        return True
+    if pyarrow.types.is_struct(values.type):
+        return any(map(_has_nulls, values.flatten()))
+    if pyarrow.types.is_list(values.type):
+        return _has_nulls(values.flatten())
+    return False
 
 
 def _names(fields: Iterable[pyarrow.Field]) -> Iterator[str]:
@@ -44,45 +139,6 @@ def _names(fields: Iterable[pyarrow.Field]) -> Iterator[str]:
             yield from _names(kind)
 
 
-class _Respelled(io.RawIOBase):
-    """A file whose lines pass through a substitution: quick where there is nothing to change."""
-
-    def __init__(self, source: Any, spelled: Mapping[str, str]) -> None:
-        self._source, self._spelled = source, spelled
-        own = b"|".join(re.escape(name.encode()) for name in spelled.values())
-        any_case = b"|".join(map(_any_case, spelled))
-        # A key is text before a colon. No quote inside of text is without a backslash before it.
-        self._keys = re.compile(rb'(?<!\\)"(?!(?:%b)")(%b)"(?=\s*:)' % (own, any_case))
-        self._ready, self._line, self._ended = b"", bytearray(), False
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1, /) -> bytes:
-        while not self._ended and (size < 0 or len(self._ready) < size):
-            block = self._source.read(size) if size >= 0 else self._source.read()
-            self._ended = not block
-            # Whole lines only: no key is cut in two.
-            end = len(block) if self._ended else block.rfind(b"\n") + 1
-            self._line += block[:end]
-            if end or self._ended:
-                self._ready += self._keys.sub(self._own, bytes(self._line))
-                self._line.clear()
-            self._line += block[end:]
-        if size < 0:
-            size = len(self._ready)
-        taken, self._ready = self._ready[:size], self._ready[size:]
-        return taken
-
-    def close(self) -> None:
-        if not self.closed:
-            self._source.close()
-        super().close()
-
-    def _own(self, found: re.Match[bytes]) -> bytes:
-        return b'"%b"' % self._spelled[found[1].decode().lower()].encode()
-
-
 def _any_case(name: str) -> bytes:
     # Bytes know no case but that of ASCII; and `lower` is what leads back to the name.
     forms = (dict.fromkeys((one, one.upper())) for one in name)
@@ -91,3 +147,23 @@ def _any_case(name: str) -> bytes:
         % b"|".join(re.escape(form.encode()) for form in pair if form.lower() == next(iter(pair)))
         for pair in forms
     )
+
+
+def _other_case(name: str) -> str:
+    """Return an expression for the spellings of a name that are not its own: one letter differs."""
+    found = []
+    for at, own in enumerate(name):
+        others = {form for form in (own.lower(), own.upper()) if form.lower() == own.lower()}
+        for other in sorted(others - {own}):
+            rest = _any_case(name[at + 1 :].lower()).decode("latin-1")
+            found.append(f"{_latin(name[:at])}{_latin(other)}{rest}")
+    return "|".join(map(_ascii, found)) or "$^"
+
+
+def _latin(text: str) -> str:
+    return re.escape(text.encode()).decode("latin-1")
+
+
+def _ascii(pattern: str) -> str:
+    # The expression is matched with bytes, and given as text.
+    return "".join(one if one < "\x80" else f"\\x{ord(one):02x}" for one in pattern)

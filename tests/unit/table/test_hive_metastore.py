@@ -6,7 +6,7 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -265,6 +265,44 @@ def test_other_text_for_null_and_other_quotes(metastore: HiveMetastore, tmp_path
         {"id": 3, "name": "it's, ' \"so\"", "k": 2},
         {"id": 4, "name": "y", "k": 3},
     ]
+
+
+def json_rows(path: Path, odd: Callable[[int], object], *, extra: bool, null: bool) -> None:
+    """Write several blocks of lines; `odd` makes some of them, by their numbers."""
+    lines = []
+    for at in range(40_000):
+        row = {"userid": at, "page": None if null and at % 3 else "pqr", "in": {"deep": at}}
+        more = {"more": {"USERID": -1}} if extra else {}
+        lines.append(json.dumps(odd(at) or {**row, **more}))
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize("extra", [False, True], ids=["known", "other"])
+@pytest.mark.parametrize("null", [False, True], ids=["whole", "null"])
+@pytest.mark.parametrize("columns", [None, ["userid"], ["in"]], ids=str)
+def test_a_key_in_another_case_is_found_in_whichever_row_it_is(
+    extra: bool, null: bool, columns: list[str], metastore: HiveMetastore, tmp_path: Path
+) -> None:
+    odd = {
+        17_000: {"userId": 17_000, "Page": "P", "IN": {"Deep": 17_000}},
+        17_001: {"USERID": 17_001, "page": '"userId": 3', "in": {"deep": 17_001}},
+        39_999: {"userid": 39_999, "page": "p" * 300_000, "in": {"DEEP": 39_999}},
+    }
+    json_rows(tmp_path / "t/0", odd.get, extra=extra, null=null)
+    types = {"userid": "int", "page": "string", "in": "struct<deep:int>"}
+    metastore.add_table("web.t", types, location=f"{tmp_path}/t", storage="json")
+    scan = Table("web.t").scan(columns=columns)
+    batches = list(scan.batches(memory="16MB"))
+    assert len(batches) > 4
+    found = [row for one in batches for row in one.to_pylist()]
+    assert [row.get("userid", at) for at, row in enumerate(found)] == list(range(40_000))
+    assert all(row.get("in", {"deep": at}) == {"deep": at} for at, row in enumerate(found))
+    assert [found[at].get("page") for at in odd] == [
+        None if columns else row.get("page", "P") for row in odd.values()
+    ]
+    assert scan.to_arrow().to_pylist() == found
+    assert scan.count() == 40_000
 
 
 @pytest.mark.parametrize("storage", ["text", "csv"])
