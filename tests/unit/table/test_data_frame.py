@@ -163,7 +163,7 @@ def test_partitions_have_all_rows_in_their_order() -> None:
         (pyarrow.array([b"b", b"a"], pyarrow.binary_view()), ["b'a'", "b'b'"]),
         (polars.Series(["b", "a", "b"], dtype=polars.Categorical), ["a", "b"]),
     ],
-    ids=repr,
+    ids=["floats", "halves", "nulls", "dictionary", "text", "bytes", "polars"],
 )
 def test_each_value_of_any_plain_type_has_one_partition(values: Any, keys: list[str]) -> None:
     frame = DataFrame(
