@@ -245,11 +245,18 @@ class CommitFailed(StoreError):
 class UnknownRef(UnknownSnapshot):
     """A table has no branch, tag or snapshot of this name."""
 
-    def __init__(self, table: str, ref: str, *, known: Sequence[str]) -> None:
+    def __init__(
+        self, table: str, ref: str, *, known: Sequence[str], found: str | None = None
+    ) -> None:
+        """Take the names there are; or what there is of this name, a branch or a tag."""
         listed = ", ".join(f"`{name}`" for name in sorted(known)) or "none"
         super().__init__(
-            f"table `{table}` has no branch, tag or snapshot `{ref}`",
-            hint=_near(ref, known, f"its branches and tags are: {listed}"),
+            f"`{ref}` is a {found} of table `{table}`, and something else is meant"
+            if found
+            else f"table `{table}` has no branch, tag or snapshot `{ref}`",
+            hint="`table.branches()` says which are branches and which tags"
+            if found
+            else _near(ref, known, f"its branches and tags are: {listed}"),
         )
         self.table = table
         self.ref = ref

@@ -168,7 +168,9 @@ def _snapshot_at(table: Table, at: int | str | None) -> int:
 
 def _ref(table: Table, name: str, kind: SnapshotRefType) -> int:
     ref = table.metadata.refs.get(name)
-    if ref is None or ref.snapshot_ref_type is not kind:
+    if ref is not None and ref.snapshot_ref_type is not kind:
+        raise UnknownRef(_name(table), name, known=(), found=ref.snapshot_ref_type.value)
+    if ref is None:
         raise UnknownRef(_name(table), name, known=tuple(table.metadata.refs))
     return ref.snapshot_id
 

@@ -202,6 +202,18 @@ ARGUMENTS: dict[str, tuple[Callable[[Any], object], str]] = {
 }
 
 
+def test_a_tag_is_no_branch_and_a_branch_no_tag() -> None:
+    table = Table.create("shop.orders", ROWS)
+    table.append(ROWS)
+    table.create_tag("v1")
+    table.create_branch("audit")
+    for use in (table.delete_branch, table.publish):
+        with pytest.raises(UsageError, match=r"`v1` is a tag of table .*, and something else"):
+            use("v1")
+    with pytest.raises(UsageError, match=r"`audit` is a branch of table .*, and something"):
+        table.delete_tag("audit")
+
+
 @pytest.mark.parametrize("given", ARGUMENTS)
 def test_an_argument_of_the_wrong_kind_is_told(given: str) -> None:
     table = Table.create("shop.orders", ROWS)
