@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.transforms import Transform
+from pyiceberg.transforms import Transform, VoidTransform
 from pyiceberg.types import DecimalType
 
 from flowkit import native
@@ -45,7 +45,8 @@ def partition_batch(batch: pa.RecordBatch, spec: PartitionSpec, schema: Schema) 
     is not copied, and neither is one whose partitions lie one after the other.
 
     Raises:
-        UsageError: a decimal's partition has more digits than the column.
+        UsageError: a decimal's partition has more digits than the column, or a required column
+            is null, in a struct that is.
     """
     if not spec.fields:
         return [Slice((), batch)]
@@ -58,10 +59,17 @@ def partition_batch(batch: pa.RecordBatch, spec: PartitionSpec, schema: Schema) 
         for field in spec.fields
     ]
     for field, column in zip(spec.fields, columns, strict=True):
-        source = schema.find_field(field.source_id).field_type
-        if isinstance(source, DecimalType) and pa.types.is_decimal(column.type):
-            name = schema.find_column_name(field.source_id)
-            _check_digits(column, source, str(name), field.transform)
+        source = schema.find_field(field.source_id)
+        name = str(schema.find_column_name(field.source_id))
+        if source.required and column.null_count and not isinstance(field.transform, VoidTransform):
+            # pyiceberg writes no null for a partition by a required column.
+            raise UsageError(
+                f"column `{name}`, by which the table is partitioned, is null in some rows: the "
+                "struct around it is",
+                hint="fill the struct, or partition by a column that may be null",
+            )
+        if isinstance(source.field_type, DecimalType) and pa.types.is_decimal(column.type):
+            _check_digits(column, source.field_type, name, field.transform)
     codes, firsts = number_rows(columns)
     keys: list[Key] = list(
         zip(*(column.take(pa.array(firsts)).to_pylist() for column in columns), strict=True)

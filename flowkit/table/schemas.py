@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from flowkit.table.counterparts import storable
@@ -124,12 +125,22 @@ def partition_spec(terms: Sequence[str], schema: Schema, *, table: str) -> Parti
     """Return the partitioning that the terms describe. Raises SchemaInvalid, UnknownColumn."""
     from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
 
-    fields = []
+    fields: list[PartitionField] = []
     for number, text in enumerate(terms, PARTITION_FIELD_ID_START):
         term = parse_term(text)
         source = _checked(term, schema, table=table)
-        fields.append(PartitionField(source, number, term.transform, term.name))
+        if any((one.source_id, one.transform) == (source, term.transform) for one in fields):
+            raise SchemaInvalid(f"`{text}` is there twice", hint="partition by each term once")
+        # A name is one of a column, or of one partition field: others are numbered.
+        taken = {one.name for one in fields} | {*schema.column_names} - {term.column}
+        name = next(one for one in _numbered(term.name) if one not in taken)
+        fields.append(PartitionField(source, number, term.transform, name))
     return PartitionSpec(*fields)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{number}" for number in count(2))
 
 
 def partition_terms(spec: PartitionSpec, schema: Schema) -> list[str]:

@@ -242,6 +242,23 @@ def test_a_partition_that_cannot_be_is_an_error(term: str, reason: str) -> None:
         Table.create("shop.orders", ARROW, partition=["nam"])
 
 
+def test_partitions_have_names_of_their_own() -> None:
+    data = pyarrow.table({"id": [1, 2], "id_bucket": ["a", "b"]})
+    terms = ["bucket(4, id)", "bucket(8, id)", "id", "id_bucket"]
+    table = Table.create("shop.orders", data, partition=terms)
+    assert [one.name for one in table.iceberg.spec().fields] == [
+        "id_bucket_2",
+        "id_bucket_3",
+        "id",
+        "id_bucket",
+    ]
+    table.append(data)
+    assert table.partition == terms
+    assert table.scan(where="id = 2").to_arrow().to_pylist() == [{"id": 2, "id_bucket": "b"}]
+    with pytest.raises(SchemaInvalid, match="`id` is there twice"):
+        Table.create("shop.lines", data, partition=["id", "id"])
+
+
 def test_an_order_is_written_as_in_sql() -> None:
     table = Table.create("shop.orders", ARROW, sort=["day(ts) desc nulls last", "id", "name DESC"])
     fields = table.iceberg.sort_order().fields

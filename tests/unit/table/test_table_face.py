@@ -69,6 +69,15 @@ def test_a_required_field_is_null_where_its_struct_is() -> None:
     assert ids(table) == [1, 2, 3]
 
 
+def test_a_null_struct_has_no_partition_by_a_required_field_in_it() -> None:
+    kind = pyarrow.struct([pyarrow.field("a", pyarrow.int64(), nullable=False)])
+    schema = pyarrow.schema([("st", kind)])
+    table = Table.create("shop.orders", schema, partition=["st.a"])
+    table.append(pyarrow.Table.from_pylist([{"st": {"a": 1}}], schema))
+    with pytest.raises(UsageError, match=r"column `st\.a`, by which .* is null in some rows"):
+        table.append(pyarrow.Table.from_pylist([{"st": None}, {"st": {"a": 2}}], schema))
+
+
 def test_a_decimal_whose_partition_has_more_digits_is_refused() -> None:
     data = pyarrow.table({"d": pyarrow.array([Decimal("-999.99"), None], pyarrow.decimal128(5, 2))})
     table = Table.create("shop.orders", data, partition=["truncate(50, d)"])
