@@ -1,6 +1,7 @@
 #include "flowkit/status.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 #include "utf8.hpp"
 
