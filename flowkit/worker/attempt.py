@@ -7,8 +7,8 @@ import resource
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -128,11 +128,23 @@ def _open_cards(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> Any:
     )
 
 
-def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store, cards: Any) -> _Ending:
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """A task that this process is in: the flow object, and what its step has come to so far."""
+
+    node: Node
+    flow: FlowSpec
+    state: TaskState
+    opened: _Opened
+    tables: set[TableUse]
+
+
+@contextmanager
+def _entered(loaded: LoadedFlow, spec: TaskSpec, store: Store, cards: Any) -> Iterator[_Task]:
+    """Enter a task: `current` tells of it until the block ends."""
     node = loaded.nodes[spec.attempt.key.step]
     opened = _Opened(loaded, spec, store)
     flow, state = opened.flow(node)
-    ending = _Ending()
     tempdir = Tempdir()
     tables: set[TableUse] = set()
     if cards is not None:
@@ -146,44 +158,57 @@ def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store, cards: Any) -> _Endin
     )
     before = current.enter(task)
     try:
-        if spec.fallback:
-            ending.caught = spec.fallback
-        else:
-            ending.caught = _call(loaded, flow, spec, opened.inputs)
-        if ending.caught is not None:
-            state.transition = Transition(node.targets)
-            if node.policies.catch and node.policies.catch.var:
-                setattr(flow, node.policies.catch.var, CaughtFailure.of(ending.caught))
-        elif node.policies.catch and node.policies.catch.var:
-            setattr(flow, node.policies.catch.var, None)
-        ending.outcome = _commit(flow, state, node, opened, tables)
+        yield _Task(node, flow, state, opened, tables)
     finally:
         current.enter(before)
         tempdir.remove()
+
+
+def _run(loaded: LoadedFlow, spec: TaskSpec, store: Store, cards: Any) -> _Ending:
+    ending = _Ending()
+    with _entered(loaded, spec, store, cards) as task:
+        if spec.fallback:
+            ending.caught = spec.fallback
+        else:
+            ending.caught = _call(loaded, task, last_attempt=spec.last_attempt)
+        if ending.caught is not None:
+            task.state.transition = Transition(task.node.targets)
+        _note_caught(task, ending.caught)
+        ending.outcome = _commit(task)
     return ending
 
 
-def _call(
-    loaded: LoadedFlow, flow: FlowSpec, spec: TaskSpec, inputs: Callable[[], Inputs]
-) -> Failure | None:
-    """Call the user's step; returns what `@catch` swallows."""
-    node = loaded.nodes[spec.attempt.key.step]
-    limit = node.policies.timeout
+def _call(loaded: LoadedFlow, task: _Task, *, last_attempt: bool) -> Failure | None:
+    """Call the user's step within its limit of time; returns what `@catch` swallows."""
+    policies = task.node.policies
     try:
-        with ExitStack() as around:
-            around.enter_context(variables(node.policies.variables))
-            around.enter_context(time_limit(node.name, limit.limit_s if limit else None))
-            around.enter_context(step_secrets(node.name, loaded.secrets.get(node.name)))
-            wrappers = loaded.wrappers.get(node.name, ())
-            call_step(flow, node, wrappers, inputs() if node.is_join else None)
+        _call_step(loaded, task, limit_s=policies.timeout.limit_s if policies.timeout else None)
     except (Exception, SystemExit) as error:
-        if not (spec.last_attempt and node.policies.catch):
+        if not (last_attempt and policies.catch):
             raise
         failure = failure_of(error)
-        if node.policies.catch.print_exception:
+        if policies.catch.print_exception:
             _print(failure)
         return failure
     return None
+
+
+def _call_step(loaded: LoadedFlow, task: _Task, *, limit_s: float | None) -> None:
+    """Call the user's step, with its environment and its decorators. Raises what it raises."""
+    node = task.node
+    with ExitStack() as around:
+        around.enter_context(variables(node.policies.variables))
+        around.enter_context(time_limit(node.name, limit_s))
+        around.enter_context(step_secrets(node.name, loaded.secrets.get(node.name)))
+        inputs = task.opened.inputs() if node.is_join else None
+        call_step(task.flow, node, loaded.wrappers.get(node.name, ()), inputs)
+
+
+def _note_caught(task: _Task, caught: Failure | None) -> None:
+    """Set the variable of `@catch`, to None where nothing was caught."""
+    catch = task.node.policies.catch
+    if catch and catch.var:
+        setattr(task.flow, catch.var, CaughtFailure.of(caught) if caught else None)
 
 
 def _print(failure: Failure) -> None:
@@ -192,9 +217,8 @@ def _print(failure: Failure) -> None:
         print(text, file=sys.stderr, end="")
 
 
-def _commit(
-    flow: FlowSpec, state: TaskState, node: Node, opened: _Opened, tables: Iterable[TableUse]
-) -> Outcome:
+def _commit(task: _Task) -> Outcome:
+    node, state, opened = task.node, task.state, task.opened
     transition = state.transition
     if transition is None and node.kind is not Kind.END:
         raise StepRaised(
@@ -207,7 +231,7 @@ def _commit(
             hint="give self.next steps by name, as in `self.next(self.train)`",
         )
     writer = opened.open_writer()
-    own = assigned(flow)
+    own = assigned(task.flow)
     for name, entry in {**state.constants, **state.inherited}.items():
         if name not in own or _is_unchanged(own[name], state, name):
             writer.inherit(name, entry)
@@ -216,12 +240,12 @@ def _commit(
         writer.add(name, value)
     width = None
     if transition and transition.foreach is not None:
-        items = getattr(flow, transition.foreach)
+        items = getattr(task.flow, transition.foreach)
         _check_width(node, len(items), opened.max_num_splits)
         width = writer.add_items(items)
     dropped = () if node.is_join else opened.artifacts(0).keys() - writer.names
     return Outcome(
-        manifest=writer.commit(tables=tables, dropped=dropped),
+        manifest=writer.commit(tables=task.tables, dropped=dropped),
         width=width,
         choice=transition.choice if transition else None,
     )
