@@ -3,14 +3,15 @@
 `spec`: FlowSpec and what its objects do in a step. `decorators`: step and the policies.
 `parameters`, `include_file`: values given when a run starts. `config_field`, `configs`: values
 known before decorators count; `late`: what stands for them. `secret_sources`: where secrets are.
-`choosing`: the flow that is meant. `reading`: class to description. `current_task`: facts about
-the running task. `task_state`, `inputs`, `merge`, `caught`: what a step works with while it runs.
+`choosing`: the flow that is meant. `reading`: class to description; `mentions`: what its code sets
+and reads. `current_task`: facts about the running task. `task_state`, `inputs`, `merge`, `caught`:
+what a step works with while it runs.
 """
 
 from flowkit.flow.caught import CaughtFailure, MetaflowExceptionWrapper
 from flowkit.flow.choosing import choose_flow, find_flows
-from flowkit.flow.config_field import Config
-from flowkit.flow.config_value import ConfigValue, read_config_json
+from flowkit.flow.config_field import Config, configs_of
+from flowkit.flow.config_value import ConfigValue, config_json, read_config_json
 from flowkit.flow.configs import ConfigsRejected, ResolvedConfig, resolve_configs, values_of
 from flowkit.flow.current_task import Current, CurrentTask, current
 from flowkit.flow.decorators import (
@@ -45,6 +46,7 @@ from flowkit.flow.include_file import IncludeFile
 from flowkit.flow.inputs import Inputs
 from flowkit.flow.late import config_expr
 from flowkit.flow.marks import Applied, MarkFault, StepMark
+from flowkit.flow.mentions import artifact_names
 from flowkit.flow.merge import (
     MergeFailed,
     MissingInMergeArtifactsException,
@@ -58,6 +60,7 @@ from flowkit.flow.parameters import (
     bind_parameters,
     constants_of,
     convert_parameters,
+    default_parameters,
 )
 from flowkit.flow.parsers import (
     conda_environment_yml_parser,
@@ -67,6 +70,7 @@ from flowkit.flow.parsers import (
 )
 from flowkit.flow.reading import describe_flow
 from flowkit.flow.secret_sources import INLINE, read_source
+from flowkit.flow.source import module_file
 from flowkit.flow.spec import FlowSpec, assigned, has_gone_on, importing, open_flow
 from flowkit.flow.task_state import TaskState, Transition
 from flowkit.flow.triggers import Triggers
@@ -110,6 +114,7 @@ __all__ = [
     "UnhandledInMergeArtifactsException",
     "UserStepDecorator",
     "apply_with",
+    "artifact_names",
     "assigned",
     "batch",
     "bind_parameters",
@@ -121,9 +126,12 @@ __all__ = [
     "conda_base",
     "conda_environment_yml_parser",
     "config_expr",
+    "config_json",
+    "configs_of",
     "constants_of",
     "convert_parameters",
     "current",
+    "default_parameters",
     "describe_flow",
     "draft_flow",
     "environment",
@@ -134,6 +142,7 @@ __all__ = [
     "importing",
     "kubernetes",
     "memo",
+    "module_file",
     "open_flow",
     "project",
     "pypi",

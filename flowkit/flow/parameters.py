@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any
@@ -26,6 +26,7 @@ __all__ = [
     "bind_parameters",
     "constants_of",
     "convert_parameters",
+    "default_parameters",
     "parameters_of",
     "variable_of",
 ]
@@ -145,6 +146,27 @@ def bind_parameters(
     if problems:
         raise ParametersRejected(problems)
     return values
+
+
+def default_parameters(
+    flow_class: type,
+    *,
+    given: Collection[str],
+    context: ParameterContext,
+    read_file: ReadFile,
+) -> dict[str, object]:
+    """Return the values of those parameters, by attribute, that need not be given and are not.
+
+    `given` are attributes of the others.
+
+    Raises:
+        UsageError: a default does not fit, or cannot be computed.
+    """
+    return {
+        attribute: parameter.from_default(context, read_file)
+        for attribute, parameter in parameters_of(flow_class).items()
+        if attribute not in given and not parameter.must_be_given
+    }
 
 
 def variable_of(name: str) -> str:

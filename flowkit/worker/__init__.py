@@ -1,6 +1,7 @@
 """Running one attempt and committing one result, in whatever process.
 
-`attempt`: `run_attempt`, the one entry for every way of running. `loading`: the user's module.
+`attempt`: `run_attempt`, the one entry for every way of running, and `call_once` for trying a
+step. `loading`: the user's module.
 `files`: what configs and parameters name. `binding`: parameters to artifacts. `exit_hooks`: what is
 called when a run has ended. `zygote`: the process that imports once and forks. `messages`: what it
 and its driver say. `output`: what a step prints. `sighting`: what a task depends on. `packages`:
@@ -16,10 +17,11 @@ from typing import TYPE_CHECKING
 from flowkit.lazy import loads
 
 if TYPE_CHECKING:
-    from flowkit.worker.attempt import UNCHANGEABLE, run_attempt
+    from flowkit.worker.attempt import UNCHANGEABLE, call_once, run_attempt
     from flowkit.worker.binding import bind, rebind
     from flowkit.worker.exit_hooks import call_exit_hooks
     from flowkit.worker.failure import failure_of
+    from flowkit.worker.files import file_reader
     from flowkit.worker.loading import (
         FlowNotImportable,
         LoadedFlow,
@@ -76,7 +78,9 @@ __all__ = [
     "TaskSights",
     "bind",
     "call_exit_hooks",
+    "call_once",
     "failure_of",
+    "file_reader",
     "import_flow",
     "load_flow",
     "module_name",
@@ -89,10 +93,11 @@ __all__ = [
 __getattr__ = loads(
     "flowkit.worker",
     {
-        "flowkit.worker.attempt": "UNCHANGEABLE run_attempt",
+        "flowkit.worker.attempt": "UNCHANGEABLE call_once run_attempt",
         "flowkit.worker.binding": "bind rebind",
         "flowkit.worker.exit_hooks": "call_exit_hooks",
         "flowkit.worker.failure": "failure_of",
+        "flowkit.worker.files": "file_reader",
         "flowkit.worker.loading": (
             "FlowNotImportable LoadedFlow import_flow load_flow module_name read_flow"
         ),

@@ -128,6 +128,17 @@ def _open_cards(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> Any:
     )
 
 
+def call_once(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> Outcome:
+    """Call a task's step, and keep what it leaves; whatever it raises is raised here.
+
+    No limit of time holds, nothing is caught, and no result tells of it: for whoever tries a step.
+    """
+    with _entered(loaded, spec, store, None) as task:
+        _call_step(loaded, task, limit_s=None)
+        _note_caught(task, None)
+        return _commit(task)
+
+
 @dataclass(frozen=True, slots=True)
 class _Task:
     """A task that this process is in: the flow object, and what its step has come to so far."""
