@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         default_namespace,
         get_metadata,
         get_namespace,
+        inspect_spin,
         metadata,
         namespace,
     )
@@ -242,6 +243,7 @@ __all__ = [
     "get_metadata",
     "get_namespace",
     "get_secret",
+    "inspect_spin",
     "kubernetes",
     "memo",
     "metadata",
@@ -271,7 +273,7 @@ _ROOMS = {
     "flowkit.client": (
         "Artifact ArtifactMissing DataArtifact Flow Metaflow MetaflowNamespaceMismatch "
         "MetaflowNotFound NamespaceMismatch Run Step Task default_metadata default_namespace "
-        "get_metadata get_namespace metadata namespace"
+        "get_metadata get_namespace inspect_spin metadata namespace"
     ),
     "flowkit.deploying": "DeployedFlow Deployer TriggeredRun",
     "flowkit.errors": (

@@ -363,6 +363,8 @@ class TaskSpec:
     project: ProjectBranch | None = None
     triggers: tuple[RunId, ...] = ()
     """The runs whose end started this one."""
+    skip_decorators: bool = False
+    """The step is called as if no decorator stood above it but `@step`."""
 
 
 Status = Literal["succeeded", "failed"]

@@ -14,7 +14,7 @@ from flowkit.cards.page import page_html
 from flowkit.cards.step_card import StepCard, StepCards, spare_card, warn
 from flowkit.cards.template import CardTemplate, find_template
 from flowkit.child import ChildFailed, end_child, has_ended, run_in_child, start_child
-from flowkit.client import Task, Workspace, current_workspace
+from flowkit.client import Task, Workspace, workspace_of
 from flowkit.errors import FlowkitError, UsageError
 from flowkit.graph import CardPolicy, FlowDescription, to_json
 from flowkit.masking import hidden
@@ -123,7 +123,7 @@ class _Maker:
             if card is not None:
                 store.create_card(spec.run, card)
             if self._was_live:
-                live_path(_home(), spec.run, spec.attempt, self.number).unlink(missing_ok=True)
+                live_path(_home(spec), spec.run, spec.attempt, self.number).unlink(missing_ok=True)
         except Exception as error:  # whatever it is, the task has ended well without its card
             warn(f"{self._name} could not be kept: {type(error).__name__}: {error}")
 
@@ -146,7 +146,8 @@ class _Maker:
 
     def _render_last(self, result: TaskResult) -> bytes:
         """Render the card of an ended attempt; in a child."""
-        spec, workspace = self._attempt.spec, current_workspace()
+        spec = self._attempt.spec
+        workspace = workspace_of(spec.store.url)
         if workspace.settings.store != spec.store.url:
             raise UsageError("the task cannot see the run it is in: another store is set")
         # The driver tells the index in batches; who tells it first makes no difference.
@@ -172,12 +173,12 @@ class _Maker:
     def _render_live(self, data: Any) -> None:
         """Render the card of a running task to its file; in a child."""
         spec, template = self._attempt.spec, self._open_template()
-        task = _task(current_workspace(), spec)
+        task = _task(workspace_of(spec.store.url), spec)
         html = template.render_runtime(task, data)
         card = wire.decode(
             StoredCard, self._encoded(html, template.refresh(task, data)), name="card"
         )
-        write_live(live_path(_home(), spec.run, spec.attempt, self.number), card)
+        write_live(live_path(_home(spec), spec.run, spec.attempt, self.number), card)
 
     def _end_side(self) -> None:
         if self._side is not None:
@@ -227,8 +228,8 @@ def _task(workspace: Workspace, spec: TaskSpec) -> Task:
     return Task(pathspec, spec.attempt.number, workspace=workspace, check_namespace=False)
 
 
-def _home() -> Any:
-    return current_workspace().settings.home
+def _home(spec: TaskSpec) -> Any:
+    return workspace_of(spec.store.url).settings.home
 
 
 def error_page(name: str, error: BaseException) -> str:

@@ -29,6 +29,7 @@ class Entry:
 COMMANDS: Mapping[str, Entry] = {
     "run": Entry("flowkit.cli.run:run_command", "Run a flow."),
     "resume": Entry("flowkit.cli.resume:resume_command", "Go on where an earlier run failed."),
+    "spin": Entry("flowkit.cli.spin:spin_command", "Run one step by itself."),
     "check": Entry("flowkit.cli.check:check_flow", "Check a flow without running it."),
     "show": Entry("flowkit.cli.show:show", "Show a flow file, a run, a step or a task."),
     "graph": Entry("flowkit.cli.graph:draw_graph", "Draw a flow's steps."),

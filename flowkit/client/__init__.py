@@ -9,6 +9,7 @@ is one query, listing a step's tasks one query a thousand, reading an artifact l
 * `own_attempt`: the attempt that asks, before the index knows of it
 * `facts`: what is known of an attempt, by name
 * `namespaces`: whose runs one sees; `places`: where the runs are that one sees
+* `spins`: steps that were run by themselves, apart from runs
 * `retention`: which runs may go, and deleting one
 * `tags`: which tags are allowed, and changing them
 * `task_logs`: which log is a task's; an attempt's log, stored or still growing
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from flowkit.client.places import default_metadata, get_metadata, metadata
     from flowkit.client.retention import Retention, delete_run, expired_runs
     from flowkit.client.run import Run
+    from flowkit.client.spins import inspect_spin, spin_settings, workspace_of
     from flowkit.client.step import Step
     from flowkit.client.tags import check_tags
     from flowkit.client.task import Task
@@ -78,6 +80,7 @@ __all__ = [
     "explain",
     "get_metadata",
     "get_namespace",
+    "inspect_spin",
     "live_log",
     "metadata",
     "missing_flow",
@@ -86,7 +89,9 @@ __all__ = [
     "open_workspace",
     "printing_attempt",
     "read_log",
+    "spin_settings",
     "use_workspace",
+    "workspace_of",
 ]
 
 __getattr__ = loads(
@@ -103,6 +108,7 @@ __getattr__ = loads(
         "flowkit.client.places": "default_metadata get_metadata metadata",
         "flowkit.client.retention": "Retention delete_run expired_runs",
         "flowkit.client.run": "Run",
+        "flowkit.client.spins": "inspect_spin spin_settings workspace_of",
         "flowkit.client.step": "Step",
         "flowkit.client.tags": "check_tags",
         "flowkit.client.task": "Task",

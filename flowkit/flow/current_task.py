@@ -188,14 +188,19 @@ class Current:
         """The run as a client object."""
         spec = self._spec()
         # By name: the client is a higher room, which flows know nothing of.
-        return import_module("flowkit.client").Run(str(spec.run), check_namespace=False)
+        client = import_module("flowkit.client")
+        workspace = client.workspace_of(spec.store.url)
+        return client.Run(str(spec.run), workspace=workspace, check_namespace=False)
 
     @property
     def task(self) -> Any:
         """The task as a client object."""
         spec = self._spec()
         client = import_module("flowkit.client")
-        return client.Task(self.pathspec, spec.attempt.number, check_namespace=False)
+        workspace = client.workspace_of(spec.store.url)
+        return client.Task(
+            self.pathspec, spec.attempt.number, workspace=workspace, check_namespace=False
+        )
 
     def flow_file(self) -> str | None:
         """Return the file of the flow whose task is running in this process; None outside."""

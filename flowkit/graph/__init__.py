@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from flowkit.graph.policies import (
         BRANCH_NAMES,
+        NO_POLICIES,
         Backend,
         CardPolicy,
         Catch,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BRANCH_NAMES",
+    "NO_POLICIES",
     "RESERVED_NAMES",
     "RULES",
     "Backend",
@@ -97,8 +99,8 @@ __getattr__ = loads(
             "Case ConfigDescription FlowDescription Kind Node ParameterDescription Place Reach"
         ),
         "flowkit.graph.policies": (
-            "BRANCH_NAMES Backend CardPolicy Catch ExitHooks FlowPolicies Policies Project "
-            "Resources Retry Schedule SecretSource Secrets Timeout Trigger TriggerEvent "
+            "BRANCH_NAMES NO_POLICIES Backend CardPolicy Catch ExitHooks FlowPolicies Policies "
+            "Project Resources Retry Schedule SecretSource Secrets Timeout Trigger TriggerEvent "
             "TriggerFlow is_branch_name"
         ),
         "flowkit.graph.shape": "Graph",

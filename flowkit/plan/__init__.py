@@ -3,7 +3,7 @@
 `scheduler`: facts in, requests out. `events`: those facts and requests. `fan`: lazy fan-outs and
 the joins that collect them. `admission`: slots, limits and resources. `alarms`: retries and
 timeouts that are to come. `resume`: which tasks of an earlier run still hold. `fingerprint`: what
-a task depends on. `explain`: why it ran.
+a task depends on. `explain`: why it ran. `spinning`: one task by itself.
 """
 
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from flowkit.plan.fingerprint import Artifacts, Fingerprints, TaskSight, are_equal, composed
     from flowkit.plan.resume import ResumePlan, check_step, reusable
     from flowkit.plan.scheduler import Scheduler, StepProgress
+    from flowkit.plan.spinning import OneTask, find_task
 
 __all__ = [
     "PARAMETERS_STEP",
@@ -53,6 +54,7 @@ __all__ = [
     "Fingerprints",
     "FinishRun",
     "Limits",
+    "OneTask",
     "ResumePlan",
     "ReusableFound",
     "RunStarted",
@@ -69,6 +71,7 @@ __all__ = [
     "closest",
     "composed",
     "differences",
+    "find_task",
     "reusable",
     "tell_excess",
 ]
@@ -86,5 +89,6 @@ __getattr__ = loads(
         "flowkit.plan.fingerprint": "Artifacts Fingerprints TaskSight are_equal composed",
         "flowkit.plan.resume": "ResumePlan check_step reusable",
         "flowkit.plan.scheduler": "Scheduler StepProgress",
+        "flowkit.plan.spinning": "OneTask find_task",
     },
 )

@@ -5,8 +5,9 @@ command line; `options`: what is chosen for a run. `source`: naming a flow. `pro
 belongs. `run_files`: files that tell of a run. `drive`: the loop. `origin`: what a resume starts
 from. `reuse`: earlier tasks that may stand for new ones. `feed`: the metadata index, in batches.
 `logbook`: what attempts print. `cards`: those of processes that died. `progress`: the facts that a
-watcher is told. `telling`: those facts in words. `stopping`: asking a run to stop. `backends`: what
-a flow may ask for that there is not.
+watcher is told. `telling`: those facts in words. `spins`: what there is to say of one step that is
+run by itself; `spinning`: running it. `stopping`: asking a run to stop. `backends`: what a flow may
+ask for that there is not.
 """
 
 from flowkit.runner.backends import BackendMissing, refuse_backends
@@ -27,6 +28,7 @@ from flowkit.runner.progress import (
 )
 from flowkit.runner.session import FlowSession
 from flowkit.runner.source import FlowSource
+from flowkit.runner.spins import SpinOptions, SpinTarget, Spun
 from flowkit.runner.stopping import StopSwitch
 from flowkit.runner.telling import ended_line, lines_of, told
 
@@ -43,6 +45,9 @@ __all__ = [
     "RunEnded",
     "RunFact",
     "RunOptions",
+    "SpinOptions",
+    "SpinTarget",
+    "Spun",
     "StopSwitch",
     "TaskEnded",
     "TaskStarted",

@@ -27,6 +27,7 @@ from flowkit.plan import (
     Event,
     FindReusable,
     FinishRun,
+    OneTask,
     ReusableFound,
     RunStarted,
     Scheduler,
@@ -71,7 +72,7 @@ class Driven:
 
     record: RunRecord
     graph: Graph
-    scheduler: Scheduler
+    scheduler: Scheduler | OneTask
     executor: Executor
     store: Store
     address: StoreAddress
@@ -87,6 +88,8 @@ class Driven:
     stop: StopSwitch
     reuse: Reuse | None = None
     """Finds what the scheduler asks for; None if it asks for nothing."""
+    skip_decorators: bool = False
+    """Whether steps are called as if they had no decorators."""
 
 
 class Driver:
@@ -230,6 +233,7 @@ class Driver:
             max_num_splits=self._with.max_num_splits,
             project=record.project,
             triggers=record.triggers,
+            skip_decorators=self._with.skip_decorators,
         )
         self._started_at[attempt] = now = datetime.now(UTC)
         self._with.executor.submit(spec)

@@ -18,22 +18,31 @@ def find_origin(workspace: Workspace, flow: str, run_id: str | None, *, user: st
         NotFound: there is no such run.
         UsageError: it is still running.
     """
-    if run_id is not None:
-        run = RunId(flow, run_id.removeprefix(f"{flow}/"))
-    else:
-        latest = workspace.metadata.runs(flow, user=user, limit=1)
-        if not latest:
-            raise NotFound(
-                f"no run of `{flow}` is there to resume", hint="start one with `flowkit run`"
-            )
-        run = latest[0].run
-    row = _reconciled(workspace, run)
+    row = _reconciled(workspace, _named_or_latest(workspace, flow, run_id, user, "to resume"))
+    run = row.run
     if row.status == "running":
         raise UsageError(
             f"run `{run}` is still running",
             hint=f"stop it first (process {row.pid} on {row.host}), or wait until it ends",
         )
     return workspace.store.run_record(run)
+
+
+def find_spun(workspace: Workspace, flow: str, run_id: str | None, *, user: str) -> RunRecord:
+    """Return the run whose step is spun: the one named, or the user's latest one of the flow.
+
+    It may be running still.
+
+    Raises:
+        NotFound: there is no such run.
+        UsageError: it is a run of another flow.
+    """
+    if run_id is not None and "/" in run_id and not run_id.startswith(f"{flow}/"):
+        raise UsageError(
+            f"`{run_id}` is no run of `{flow}`", hint=f"name one as `{flow}/12`, or `12` alone"
+        )
+    run = _named_or_latest(workspace, flow, run_id, user, "whose step could be spun")
+    return workspace.store.run_record(_reconciled(workspace, run).run)
 
 
 def clones_of(
@@ -75,6 +84,19 @@ def _changed_constants(
     now = workspace.store.manifest(parameters).artifacts
     fixed = [*new.constants, *(one.attribute for one in new.configs)]
     return [name for name in fixed if name not in before or before[name].digest != now[name].digest]
+
+
+def _named_or_latest(
+    workspace: Workspace, flow: str, run_id: str | None, user: str, purpose: str
+) -> RunId:
+    if run_id is not None:
+        return RunId(flow, run_id.removeprefix(f"{flow}/"))
+    latest = workspace.metadata.runs(flow, user=user, limit=1)
+    if not latest:
+        raise NotFound(
+            f"no run of `{flow}` is there {purpose}", hint="start one with `flowkit run`"
+        )
+    return latest[0].run
 
 
 def _reconciled(workspace: Workspace, run: RunId) -> RunRow:

@@ -29,6 +29,7 @@ from flowkit.runner.stopping import StopSwitch
 from flowkit.values import Digest, LoadOptions, ProjectBranch, RunId, StoreAddress, TaskKey
 
 if TYPE_CHECKING:
+    from flowkit.runner.spins import SpinOptions, Spun
     from flowkit.settings import Settings
 
 
@@ -111,6 +112,18 @@ class FlowSession:
             )
         record = self._record(options, parameters, belonging, origin=earlier)
         return self._drive(options, listener, record, clones, asks=self._memo(step))
+
+    def spin(self, options: SpinOptions, listener: Listener) -> Spun:
+        """Run one step by itself, after what an earlier run came to; no run learns of it.
+
+        Raises what `Spinner.spin` does.
+        """
+        from flowkit.runner.spinning import Spinner  # runs do without it
+
+        spinner = Spinner(
+            host=self._host, settings=self._settings, workspace=self.workspace, stop=self._stop
+        )
+        return spinner.spin(options, listener)
 
     def _memo(self, anew: str | None = None) -> frozenset[str]:
         """Return the steps that any earlier run may stand in for, but those to be run anew."""

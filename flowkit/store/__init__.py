@@ -3,8 +3,8 @@
 `store`: the front: `Store`, and `element` of a foreach. `writer`, `manifests`: what a task
 leaves, in one object with its small values. `objects`, `recipes`, `compression`, `hashing`,
 `memory`: bytes under their digest. `serializers`: values to bytes. `runs`, `envelope`: records.
-`keys`, `gate`: where things are, and in which format. `directory`, `opening`: storages. `gc`,
-`verification`, `reindexing`: upkeep. `plugins`: entry points.
+`keys`, `gate`: where things are, and in which format. `directory`, `layered`, `opening`: storages.
+`gc`, `verification`, `reindexing`: upkeep. `plugins`: entry points.
 
 The bytes are defined in `docs/format/`.
 """
@@ -22,6 +22,7 @@ from flowkit.store.writer import ManifestWriter
 
 if TYPE_CHECKING:
     from flowkit.store.gc import GcReport, collect
+    from flowkit.store.layered import LayeredStorage, layered_url, split_layered_url
     from flowkit.store.plugins import load_plugin
     from flowkit.store.reindexing import RunIndex, reindex
     from flowkit.store.verification import Damage, verify_store
@@ -30,15 +31,18 @@ __all__ = [
     "Damage",
     "DirectoryStorage",
     "GcReport",
+    "LayeredStorage",
     "ManifestWriter",
     "RunIndex",
     "Store",
     "UnpicklableArtifact",
     "collect",
     "element",
+    "layered_url",
     "load_plugin",
     "open_storage",
     "reindex",
+    "split_layered_url",
     "verify_store",
 ]
 
@@ -47,6 +51,7 @@ __getattr__ = loads(
     "flowkit.store",
     {
         "flowkit.store.gc": "GcReport collect",
+        "flowkit.store.layered": "LayeredStorage layered_url split_layered_url",
         "flowkit.store.plugins": "load_plugin",
         "flowkit.store.reindexing": "RunIndex reindex",
         "flowkit.store.verification": "Damage verify_store",

@@ -16,8 +16,9 @@ PLUGINS: Final = "flowkit.storages"
 def open_storage(url: str, *, sync: bool = True) -> Storage:
     """Return the storage at a path or URL; nothing is written yet.
 
-    A path or `file:` URL is a directory. Other schemes are entry points of that name in the group
-    `flowkit.storages`, called as `open(url, sync=sync)`.
+    A path or `file:` URL is a directory, and `layered:///FOLDER?beneath=STORE` one that reads what
+    it has not itself of objects from another store. Other schemes are entry points of that name in
+    the group `flowkit.storages`, called as `open(url, sync=sync)`.
 
     Raises:
         UsageError: nothing handles the URL.
@@ -35,7 +36,13 @@ def open_storage(url: str, *, sync: bool = True) -> Storage:
                 f"`{url}` is on another machine", hint="write `file:///` and an absolute path"
             )
         return DirectoryStorage(Path(unquote(parts.path)), sync=sync)
-    plugin: Any = load_plugin(PLUGINS, scheme, known=("file",))
+    if scheme == "layered":
+        from flowkit.store.layered import LayeredStorage, split_layered_url
+
+        folder, beneath = split_layered_url(url)
+        own = DirectoryStorage(Path(folder), sync=sync)
+        return LayeredStorage(own, open_storage(beneath, sync=sync))
+    plugin: Any = load_plugin(PLUGINS, scheme, known=("file", "layered"))
     if plugin is None:
         raise UsageError(
             f"no storage is known for `{scheme}://` URLs",

@@ -5,9 +5,9 @@ step. `loading`: the user's module.
 `files`: what configs and parameters name. `binding`: parameters to artifacts. `exit_hooks`: what is
 called when a run has ended. `zygote`: the process that imports once and forks. `messages`: what it
 and its driver say. `output`: what a step prints. `sighting`: what a task depends on. `packages`:
-versions of what it uses. `wrapping`: the decorators of the user's own around a step. `guards`,
-`randomness`, `failure`: what surrounds a step. `libc`: a few calls to C. `__main__`: the processes'
-entry.
+versions of what it uses. `overriding`: artifacts of a module over those of a run. `wrapping`: the
+decorators of the user's own around a step. `guards`, `randomness`, `failure`: what surrounds a
+step. `libc`: a few calls to C. `__main__`: the processes' entry.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         send,
     )
     from flowkit.worker.output import Line, LineReader, Stream
+    from flowkit.worker.overriding import Override, override
     from flowkit.worker.sighting import TaskSights
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "LineReader",
     "LoadedFlow",
     "Message",
+    "Override",
     "Read",
     "Refused",
     "Started",
@@ -84,6 +86,7 @@ __all__ = [
     "import_flow",
     "load_flow",
     "module_name",
+    "override",
     "read_flow",
     "rebind",
     "run_attempt",
@@ -106,6 +109,7 @@ __getattr__ = loads(
             "HookFailures Imported Message Read Refused Started Submit send"
         ),
         "flowkit.worker.output": "Line LineReader Stream",
+        "flowkit.worker.overriding": "Override override",
         "flowkit.worker.sighting": "TaskSights",
     },
 )

@@ -3,6 +3,7 @@
 `zygote DESCRIPTOR FILE [NAME]` serves the driver at the other end of a socket.
 `attempt FILE SPEC STDOUT STDERR` runs the one attempt that the spec's descriptor holds.
 `fetch URL` writes an object of S3 to stdout.
+`override` puts artifacts of a module over others, as stdin asks.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ def main(arguments: Sequence[str]) -> int:
         from flowkit.worker.files import fetch
 
         return fetch(rest[0])
+
+    if role == "override":
+        from flowkit.worker.overriding import serve_override
+
+        return serve_override()
 
     from flowkit.worker.output import capture
     from flowkit.worker.zygote import run_cold

@@ -72,6 +72,8 @@ def run_attempt(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> TaskResult:
     """
     started_at, cpu_before = datetime.now(UTC), time.process_time()
     hide_inline(loaded.secrets.values())
+    if spec.skip_decorators:
+        loaded = loaded.bare()
     ending = _Ending()
     cards = _open_cards(loaded, spec, store)
     try:

@@ -25,7 +25,7 @@ from flowkit.flow import (
     resolve_configs,
     values_of,
 )
-from flowkit.graph import FlowDescription, Kind, Node, Secrets
+from flowkit.graph import NO_POLICIES, FlowDescription, Kind, Node, Secrets
 from flowkit.values import Failure, LoadOptions
 from flowkit.worker.failure import failure_of
 from flowkit.worker.files import file_reader, print_line
@@ -92,6 +92,11 @@ class LoadedFlow:
             wrappers=draft.wrappers(),
             secrets=draft.secrets(),
         )
+
+    def bare(self) -> LoadedFlow:
+        """Return the same flow without the decorators of its steps."""
+        nodes = {name: replace(node, policies=NO_POLICIES) for name, node in self.nodes.items()}
+        return replace(self, nodes=nodes, wrappers={}, secrets={})
 
     def with_specs(self, specs: Sequence[str]) -> LoadedFlow:
         """Return the same flow with what `--with` options put on its steps.
