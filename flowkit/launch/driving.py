@@ -25,8 +25,11 @@ from flowkit.runner import (
     Printed,
     Resumes,
     RunBegan,
+    RunEnded,
     RunFact,
     RunOptions,
+    SpinOptions,
+    Spun,
     StopSwitch,
     open_session,
     told,
@@ -45,7 +48,7 @@ LAST_WAIT_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What is to be run: a flow, and how. With `resumes`, an earlier run is."""
+    """What is to be run: a flow, and how. With `resumes`, an earlier run; with `spins`, a step."""
 
     source: FlowSource
     settings: Settings
@@ -54,6 +57,14 @@ class Order:
     options: RunOptions = field(default_factory=RunOptions)
     load: LoadOptions = field(default_factory=LoadOptions)
     resumes: Resumption | None = None
+    spins: SpinOptions | None = None
+
+    @property
+    def earlier(self) -> Resumes | None:
+        """The earlier run that it starts from, if it does."""
+        if self.spins is not None:
+            return Resumes(self.spins.target.run)
+        return Resumes(self.resumes.origin) if self.resumes is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +94,14 @@ class Driving:
         self.workspace: Workspace | None = None
         self.run_id: RunId | None = None
         self.end: RunEnd | None = None
+        self.spun: Spun | None = None
         self.error: BaseException | None = None
         self.is_over = False
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that hold for the run."""
+        return self._order.settings
 
     @property
     def has_begun(self) -> bool:
@@ -146,7 +163,7 @@ class Driving:
             surroundings=None if is_inline else order.place.surroundings(talk.descriptor),
             stop=self._stop,
             load=order.load,
-            resumes=Resumes(order.resumes.origin) if order.resumes is not None else None,
+            resumes=order.earlier,
         ) as session:
             self.end = self._run(session, talk)
 
@@ -155,6 +172,9 @@ class Driving:
             self._take(talk)
             self._heard(fact)
 
+        if self._order.spins is not None:
+            self.spun = session.spin(self._order.spins, heard)
+            return self.spun.end
         texts = texts_of(session.description.parameters, self._order.parameters)
         options, resumes = replace(self._order.options, parameters=texts), self._order.resumes
         if resumes is not None:
@@ -168,6 +188,8 @@ class Driving:
             self.run_id = fact.record.run
         self.events.add(fact)
         is_told = isinstance(fact, Printed) or not self._is_quiet
+        if self._order.spins is not None and isinstance(fact, RunBegan | RunEnded):
+            is_told = False  # a spin is no run
         is_shown = isinstance(fact, Printed) and fact.is_shown
         for stream, line in told(fact) if is_told else ():
             self._write(stream, line, is_shown=is_shown)

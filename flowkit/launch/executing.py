@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, cast
 
-from flowkit.client import Run
+from flowkit.client import Run, Task, open_workspace, spin_settings
 from flowkit.errors import FlowkitBug, FlowkitError, UsageError
 from flowkit.launch.driving import Driving, Stream
 from flowkit.launch.following import Tape
@@ -147,7 +147,7 @@ class ExecutingRun:
         await self._ended(None)
 
     def __repr__(self) -> str:
-        return f"ExecutingRun({str(self._driving.run_id)!r}, {self.status!r})"
+        return f"{type(self).__name__}({str(self._driving.run_id)!r}, {self.status!r})"
 
     async def _ended(self, stream: str | None) -> None:
         if stream is not None:
@@ -158,6 +158,33 @@ class ExecutingRun:
     def _raise_error(self) -> None:
         if self._driving.error is not None:
             raise self._driving.error
+
+
+class ExecutingTask(ExecutingRun):
+    """A spin: one step that runs by itself, or has, and what it printed."""
+
+    @property
+    def run(self) -> Run:
+        """The run of this one task, as the client shows it.
+
+        Raises:
+            UsageError: the spin goes on, or was not kept.
+        """
+        spun = self._driving.spun
+        if spun is None or spun.home is None:
+            raise UsageError(
+                "what the step has left is not kept" if spun else "the step has not ended",
+                hint="spin it with `persist=True`" if spun else "wait for it",
+            )
+        workspace = open_workspace(spin_settings(self._driving.settings))
+        return Run(str(spun.run), workspace=workspace, check_namespace=False)
+
+    @property
+    def task(self) -> Task:
+        """The task, as the client shows it. Raises what `run` does."""
+        run, spun = self.run, self._driving.spun
+        assert spun is not None
+        return Task.find(run, spun.key.step, spun.key.task_id)
 
 
 def _stream(name: str) -> Stream:

@@ -14,9 +14,9 @@ from weakref import WeakSet
 
 from flowkit.errors import UsageError
 from flowkit.launch.driving import Driving, OnLine, Order, Resumption, Stream
-from flowkit.launch.executing import ExecutingRun
+from flowkit.launch.executing import ExecutingRun, ExecutingTask
 from flowkit.launch.options import Place, TopOptions, words_of
-from flowkit.runner import FlowSource
+from flowkit.runner import FlowSource, SpinOptions, SpinTarget
 from flowkit.settings import refuse_profile
 
 
@@ -79,7 +79,7 @@ class Runner:
             FlowkitError: the store or the executor failed; the run can be resumed. That a step
                 failed is no error: `status` says it.
         """
-        return self._finished(self._order(given))
+        return ExecutingRun(self._ended(self._order(given)))
 
     def resume(
         self, step_to_rerun: str | None = None, *, origin_run_id: str | None = None, **given: Any
@@ -94,30 +94,50 @@ class Runner:
 
         Raises what `run` raises; and NotFound: there is no such run.
         """
-        return self._finished(self._order(given, Resumption(origin_run_id, step_to_rerun)))
+        order = self._order(given, Resumption(origin_run_id, step_to_rerun))
+        return ExecutingRun(self._ended(order))
 
     def start(self, **given: Any) -> ExecutingRun:
         """Start a run, and return when it has begun. Takes and raises what `run` does."""
-        return self._begun(self._order(given))
+        return ExecutingRun(self._begun(self._order(given)))
 
     def start_resume(
         self, step_to_rerun: str | None = None, *, origin_run_id: str | None = None, **given: Any
     ) -> ExecutingRun:
         """Start resuming, and return when it has begun. Takes and raises what `resume` does."""
-        return self._begun(self._order(given, Resumption(origin_run_id, step_to_rerun)))
+        order = self._order(given, Resumption(origin_run_id, step_to_rerun))
+        return ExecutingRun(self._begun(order))
 
     async def async_run(self, **given: Any) -> ExecutingRun:
         """Start a run, and return when it has begun; the event loop goes on meanwhile.
 
         Takes and raises what `run` does.
         """
-        return await self._awaited(self._order(given))
+        return ExecutingRun(await self._awaited(self._order(given)))
 
     async def async_resume(
         self, step_to_rerun: str | None = None, *, origin_run_id: str | None = None, **given: Any
     ) -> ExecutingRun:
         """Start resuming, and return when it has begun. Takes and raises what `resume` does."""
-        return await self._awaited(self._order(given, Resumption(origin_run_id, step_to_rerun)))
+        order = self._order(given, Resumption(origin_run_id, step_to_rerun))
+        return ExecutingRun(await self._awaited(order))
+
+    def spin(self, pathspec: str, **given: Any) -> ExecutingTask:
+        """Run one step by itself after what an earlier run came to, and wait until it has ended.
+
+        Args:
+            pathspec: The step, or as `12/fit/3` the run and the task that give it its inputs.
+            given: `persist=True` keeps what the step leaves, which `.task` shows;
+                `artifacts_module`, a file whose dict `ARTIFACTS` overrides what the step finds;
+                `skip_decorators`, `run_id_file`, `namespace`, and `max_log_size` in MB.
+
+        Raises what `run` raises; and NotFound: there is no such run, step or task.
+        """
+        return ExecutingTask(self._ended(self._order_of_spin(pathspec, given)))
+
+    async def async_spin(self, pathspec: str, **given: Any) -> ExecutingTask:
+        """Start a spin, and return when it has begun. Takes and raises what `spin` does."""
+        return ExecutingTask(await self._awaited(self._order_of_spin(pathspec, given)))
 
     def cleanup(self) -> None:
         """Stop the runs that still go on, and wait until nothing is left of them."""
@@ -172,7 +192,36 @@ class Runner:
             resumes=resumes,
         )
 
-    def _finished(self, order: Order) -> ExecutingRun:
+    def _order_of_spin(self, pathspec: str, given: Mapping[str, Any]) -> Order:
+        left = dict(given)
+        overrides = dict(self._top.overrides)
+        namespace = left.pop("namespace", None)
+        if namespace is not None:
+            overrides["namespace"] = namespace
+        if (limit_mb := left.pop("max_log_size", None)) is not None:
+            overrides["log_limit_bytes"] = round(limit_mb * 1e6)
+        spins = SpinOptions(
+            target=SpinTarget.parse(pathspec),
+            artifacts_module=self._place.path(left.pop("artifacts_module", None)),
+            persist=bool(left.pop("persist", False)),
+            skip_decorators=bool(left.pop("skip_decorators", False)),
+            run_id_file=self._place.path(left.pop("run_id_file", None)),
+            namespace=namespace,
+        )
+        if left:
+            raise UsageError(
+                f"`spin` takes no `{next(iter(left))}`: the parameters are the earlier run's",
+                hint="override artifacts and parameters with `artifacts_module`",
+            )
+        return Order(
+            source=self._source,
+            settings=self._place.settings(overrides),
+            place=self._place,
+            load=self._top.load,
+            spins=spins,
+        )
+
+    def _ended(self, order: Order) -> Driving:
         """Drive a run to its end, and show what it prints from this very thread."""
         if order.settings.executor == "inline":
             driving = self._driving(order, _print if self._shows_output else None)
@@ -187,7 +236,7 @@ class Runner:
             _see_through(driving, lines)
         return _handed_out(driving, is_over=True)
 
-    def _begun(self, order: Order) -> ExecutingRun:
+    def _begun(self, order: Order) -> Driving:
         driving = self._started(order)
         try:
             driving.wait(lambda: driving.has_begun)
@@ -196,7 +245,7 @@ class Runner:
             raise
         return _handed_out(driving)
 
-    async def _awaited(self, order: Order) -> ExecutingRun:
+    async def _awaited(self, order: Order) -> Driving:
         driving = self._started(order)
         try:
             await driving.bell.heard(lambda: driving.has_begun)
@@ -247,8 +296,8 @@ def _print(stream: Stream, line: str) -> None:
     (sys.stdout if stream == "stdout" else sys.stderr).write(line + "\n")
 
 
-def _handed_out(driving: Driving, *, is_over: bool = False) -> ExecutingRun:
-    """Return a run that has begun, or raise why there is none."""
+def _handed_out(driving: Driving, *, is_over: bool = False) -> Driving:
+    """Return what drives a run that has begun, or raise why there is none."""
     if driving.error is not None and (is_over or driving.run_id is None):
         raise driving.error
-    return ExecutingRun(driving)
+    return driving

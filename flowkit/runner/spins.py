@@ -21,7 +21,7 @@ class SpinTarget:
 
     @classmethod
     def parse(cls, text: str) -> SpinTarget:
-        """Read `step`, `step/task`, `run/step` or `run/step/task`; a run may have `Flow/` before it.
+        """Read `step`, `step/task`, `run/step` or `run/step/task`, with `Flow/` or not.
 
         >>> SpinTarget.parse("Train/12/fit")
         SpinTarget(step='fit', run='Train/12', task=None)
