@@ -18,6 +18,7 @@ from typing import Any
 from flowkit.client import Run
 from flowkit.errors import UsageError
 from flowkit.launch.executing import ExecutingRun
+from flowkit.launch.options import Place, TopOptions
 from flowkit.launch.programs import Runner
 
 _STARTERS = frozenset({"NBRunner", "NBDeployer"})
@@ -69,7 +70,8 @@ class NBRunner:
             self._remove = atexit.register(partial(rmtree, folder, ignore_errors=True))
             file = os.path.join(folder, f"{flow.__name__}.py")
             Path(file).write_text(code, encoding="utf-8")
-            env = _importing_from(base_dir, env)
+            if not _is_inline(env, base_dir, top_opts):
+                env = _importing_from(base_dir, env)
         self._runner = Runner(
             f"{file}:{flow.__name__}",
             show_output=show_output,
@@ -153,6 +155,14 @@ def _cell_of(flow: type) -> str:
         f"the code of `{flow.__name__}` cannot be found",
         hint="define it in a cell without a magic such as `%%time`, or in a file for `Runner`",
     )
+
+
+def _is_inline(
+    env: Mapping[str, str] | None, base_dir: str | Path | None, top_opts: Mapping[str, object]
+) -> bool:
+    """Say whether steps will run in this very process, which imports from where the cell does."""
+    overrides = TopOptions.of(top_opts).overrides
+    return Place.of(env, base_dir).settings(overrides).executor == "inline"
 
 
 def _importing_from(
