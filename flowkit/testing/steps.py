@@ -95,8 +95,8 @@ def run_step(
             `run_step` returned for it; or a dict of these by the step that they come from. An
             input that has an element of the foreach names it as `input`.
         skip_decorators: Leave out decorators of the flow's own.
-        given: Artifacts, parameters and configs by the names that the step reads. Parameters and
-            configs have their defaults otherwise; the environment is not asked.
+        given: Artifacts, parameters and configs by the names that the step reads. Parameters have
+            their defaults otherwise, whatever the environment says; configs are found as for a run.
 
     Raises:
         UsageError: `step` is none, or what is given does not fit it, or something is missing.
