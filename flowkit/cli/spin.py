@@ -40,6 +40,7 @@ def _spin(ctx: click.Context, /, *, flow: str, pathspec: str, **given: Any) -> i
         skip_decorators=given["skip_decorators"],
         run_id_file=given["run_id_file"],
         namespace=given["namespace"],
+        with_specs=(*invocation.specs, *given["with"]),
     )
     with open_session(FlowSource.parse(flow), settings, resumes=Resumes(target.run)) as session:
         from flowkit.cli.plain import PlainProgress
@@ -115,6 +116,12 @@ spin_command = Command(
         click.Option(
             ["--skip-decorators/--no-skip-decorators"],
             help="Call the step without its decorators.",
+        ),
+        click.Option(
+            ["--with"],
+            multiple=True,
+            metavar="SPEC",
+            help="Add a decorator to the step, such as `card`; may be repeated.",
         ),
         click.Option(
             ["--max-log-size"],

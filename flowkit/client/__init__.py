@@ -35,10 +35,10 @@ if TYPE_CHECKING:
         get_namespace,
         namespace,
     )
-    from flowkit.client.places import default_metadata, get_metadata, metadata
+    from flowkit.client.places import default_metadata, get_metadata, inspect_spin, metadata
     from flowkit.client.retention import Retention, delete_run, expired_runs
     from flowkit.client.run import Run
-    from flowkit.client.spins import inspect_spin, spin_settings, workspace_of
+    from flowkit.client.spins import spin_settings, workspace_of
     from flowkit.client.step import Step
     from flowkit.client.tags import check_tags
     from flowkit.client.task import Task
@@ -105,10 +105,10 @@ __getattr__ = loads(
             "MetaflowNamespaceMismatch MetaflowNotFound NamespaceMismatch default_namespace "
             "get_namespace namespace"
         ),
-        "flowkit.client.places": "default_metadata get_metadata metadata",
+        "flowkit.client.places": "default_metadata get_metadata inspect_spin metadata",
         "flowkit.client.retention": "Retention delete_run expired_runs",
         "flowkit.client.run": "Run",
-        "flowkit.client.spins": "inspect_spin spin_settings workspace_of",
+        "flowkit.client.spins": "spin_settings workspace_of",
         "flowkit.client.step": "Step",
         "flowkit.client.tags": "check_tags",
         "flowkit.client.task": "Task",

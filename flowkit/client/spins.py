@@ -6,9 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flowkit.client.places import get_metadata
-from flowkit.client.workspace import Workspace, current_workspace, open_workspace, use_workspace
-from flowkit.errors import NotFound
+from flowkit.client.workspace import Workspace, current_workspace, open_workspace
 
 if TYPE_CHECKING:
     from flowkit.settings import Settings
@@ -34,26 +32,9 @@ def spin_settings(settings: Settings, folder: Path | None = None) -> Settings:
     return settings.model_copy(update=changed)
 
 
-def inspect_spin(folder: str = ".") -> str:
-    """Look at the spins that were kept from now on, in all threads, instead of at runs.
-
-    `folder` is where `flowkit spin --persist` was called: the settings there say where spins are.
-    `default_metadata()` goes back to the runs. Returns the place, as `get_metadata` does.
-
-    Raises:
-        NotFound: no spin was kept there.
-        UsageError: a setting is wrong.
-    """
-    from flowkit.settings import read_settings
-
-    settings = spin_settings(read_settings(Path(folder).expanduser().absolute(), {}).settings)
-    if not Path(settings.metadata).is_file():
-        raise NotFound(
-            f"no spin is kept in `{settings.home}`",
-            hint="keep one with `flowkit spin flow.py STEP --persist`",
-        )
-    use_workspace(open_workspace(settings))
-    return get_metadata()
+def is_of_spins(settings: Settings) -> bool:
+    """Say whether settings are those of a place for spins."""
+    return _is_layered(settings.store)
 
 
 def workspace_of(store: str) -> Workspace:
@@ -62,7 +43,7 @@ def workspace_of(store: str) -> Workspace:
     It is the current one, but for a spin: that is a run of a place of its own.
     """
     workspace = current_workspace()
-    if store == workspace.settings.store or not store.startswith("layered://"):
+    if store == workspace.settings.store or not _is_layered(store):
         return workspace
     return _spin_workspace(store, workspace)
 
@@ -73,3 +54,7 @@ def _spin_workspace(store: str, around: Workspace) -> Workspace:
 
     folder, _ = split_layered_url(store)
     return open_workspace(spin_settings(around.settings, Path(folder).parent))
+
+
+def _is_layered(store: str) -> bool:
+    return store.startswith("layered://")

@@ -129,7 +129,7 @@ class Runner:
             pathspec: The step, or as `12/fit/3` the run and the task that give it its inputs.
             given: `persist=True` keeps what the step leaves, which `.task` shows;
                 `artifacts_module`, a file whose dict `ARTIFACTS` overrides what the step finds;
-                `skip_decorators`, `run_id_file`, `namespace`, and `max_log_size` in MB.
+                `skip_decorators`, `with_`, `run_id_file`, `namespace`, and `max_log_size` in MB.
 
         Raises what `run` raises; and NotFound: there is no such run, step or task.
         """
@@ -207,6 +207,7 @@ class Runner:
             skip_decorators=bool(left.pop("skip_decorators", False)),
             run_id_file=self._place.path(left.pop("run_id_file", None)),
             namespace=namespace,
+            with_specs=(*self._top.run.with_specs, *words_of("with_", left.pop("with_", None))),
         )
         if left:
             raise UsageError(

@@ -59,6 +59,8 @@ class Spinner:
         """
         files = RunOptions(run_id_file=options.run_id_file)
         check_files(files)
+        if options.with_specs:
+            self.host.decorate(options.with_specs)
         description = _settled(self.host.description, options)
         graph, step = Graph(description), options.target.step
         _check_step(graph, step)

@@ -58,7 +58,8 @@ class SpinOptions:
 
     `artifacts_module` is a file whose dict `ARTIFACTS` overrides what the step would find.
     `persist`: keep what the step leaves, for `inspect_spin`. `skip_decorators`: call the step as
-    if it had none. The spin's id is written to `run_id_file` before the step starts.
+    if it had none; `with_specs` are decorators that it gets, such as `card`. The spin's id is
+    written to `run_id_file` before the step starts.
     """
 
     target: SpinTarget
@@ -67,6 +68,7 @@ class SpinOptions:
     skip_decorators: bool = False
     run_id_file: str | None = None
     namespace: str | None = None
+    with_specs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

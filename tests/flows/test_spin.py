@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowkit.client import Flow, Run, current_workspace, inspect_spin, use_workspace
+from flowkit.client import Flow, Run, get_metadata, inspect_spin, metadata, use_workspace
 from flowkit.errors import NotFound, UsageError
 from flowkit.launch import Runner
 from flowkit.runner import (
@@ -398,6 +398,23 @@ def test_cards_of_a_spin_are_kept_with_it(
     assert "Shows/spin-1" in card.get()
 
 
+def test_the_place_of_spins_has_a_name_that_metadata_takes(lab: Any) -> None:
+    lab.run(FLOW)
+    spun, _ = spun_in(lab, "convert", persist=True)
+    with use_workspace(lab.workspace):
+        place = metadata(f"spin@{lab.home}")
+        assert place == get_metadata() == f"spin@{lab.home}"
+        assert Run(str(spun.run), check_namespace=False)["convert"].task.data.shop == "corner"
+
+
+def test_decorators_are_added_to_a_spun_step(lab: Any) -> None:
+    lab.run(FLOW)
+    with pytest.raises(UsageError, match="there is no decorator `nope`"):
+        spun_in(lab, "convert", with_specs=("nope",))
+    spun, _ = spun_in(lab, "report", with_specs=("environment:vars={'A': 'b'}",))
+    assert spun.end.status == "succeeded"
+
+
 def test_inspect_spin_says_that_nothing_is_kept(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWKIT_HOME", str(lab.home))
     with pytest.raises(NotFound, match="no spin is kept"):
@@ -463,5 +480,4 @@ def test_a_runner_spins_in_an_event_loop(lab: Any) -> None:
         return total
 
     assert asyncio.run(spin()) == 12
-    assert current_workspace() is not None
     assert [str(run.id) for run in Flow("Shop", workspace=lab.workspace)] == ["1"]
