@@ -27,7 +27,6 @@ from flowkit.plan import (
     Event,
     FindReusable,
     FinishRun,
-    OneTask,
     ReusableFound,
     RunStarted,
     Scheduler,
@@ -56,6 +55,7 @@ from flowkit.store import Store
 from flowkit.values import Attempt, Failure, RunId, StoreAddress, TaskKey, TaskResult, TaskSpec
 
 if TYPE_CHECKING:
+    from flowkit.plan import OneTask
     from flowkit.runner.reuse import Reuse
 
 EndStatus = Literal["succeeded", "failed", "cancelled"]

@@ -18,8 +18,8 @@ def find_origin(workspace: Workspace, flow: str, run_id: str | None, *, user: st
         NotFound: there is no such run.
         UsageError: it is still running.
     """
-    row = _reconciled(workspace, _named_or_latest(workspace, flow, run_id, user, "to resume"))
-    run = row.run
+    run = _named_or_latest(workspace, flow, run_id, user=user, purpose="to resume")
+    row = _reconciled(workspace, run)
     if row.status == "running":
         raise UsageError(
             f"run `{run}` is still running",
@@ -41,7 +41,8 @@ def find_spun(workspace: Workspace, flow: str, run_id: str | None, *, user: str)
         raise UsageError(
             f"`{run_id}` is no run of `{flow}`", hint=f"name one as `{flow}/12`, or `12` alone"
         )
-    run = _named_or_latest(workspace, flow, run_id, user, "whose step could be spun")
+    purpose = "whose step could be spun"
+    run = _named_or_latest(workspace, flow, run_id, user=user, purpose=purpose)
     return workspace.store.run_record(_reconciled(workspace, run).run)
 
 
@@ -87,7 +88,7 @@ def _changed_constants(
 
 
 def _named_or_latest(
-    workspace: Workspace, flow: str, run_id: str | None, user: str, purpose: str
+    workspace: Workspace, flow: str, run_id: str | None, *, user: str, purpose: str
 ) -> RunId:
     if run_id is not None:
         return RunId(flow, run_id.removeprefix(f"{flow}/"))

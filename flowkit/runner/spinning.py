@@ -6,7 +6,7 @@ import os
 import platform
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -77,32 +77,30 @@ class Spinner:
             }
             task = find_task(description, parameters, finished, step=step, key=key)
             if task is None:
-                raise _unreached(graph, origin.run, step, key)
+                raise _unreached(graph, origin.run, step=step, key=key)
             if options.artifacts_module:
-                request = _request(options.artifacts_module, graph, task, address, parameters)
+                request = _request(
+                    options.artifacts_module, graph, task, address=address, parameters=parameters
+                )
                 answer = override(request)
                 task, parameters = replace(task, inputs=answer.inputs), answer.parameters
-            record = self._record(place, description, parameters, origin)
+            record = self._record(description, parameters, place=place, origin=origin)
             write_files(files, record.run, home=place.settings.home)
-            end = self._drive(place, address, task, record, options, listener)
-            return _spun(place, graph, task.attempt, end, is_kept=options.persist)
+            end = self._drive(
+                task, record, place=place, address=address, options=options, listener=listener
+            )
+            return _spun(place, task.attempt, end, graph=graph, is_kept=options.persist)
 
     @contextmanager
     def _place(self, options: SpinOptions) -> Iterator[Workspace]:
         """Open the place of the spin: one that stays, or one that goes with it."""
-        if options.persist:
-            place = open_workspace(spin_settings(self.settings))
-            try:
-                yield place
-            finally:
-                place.close()
-            return
-        with TemporaryDirectory(prefix="flowkit-spin-") as folder:
-            place = open_workspace(spin_settings(self.settings, Path(folder)))
-            try:
-                yield place
-            finally:
-                place.close()
+        with ExitStack() as opened:
+            folder = None
+            if not options.persist:
+                folder = Path(opened.enter_context(TemporaryDirectory(prefix="flowkit-spin-")))
+            place = open_workspace(spin_settings(self.settings, folder))
+            opened.callback(place.close)
+            yield place
 
     def _key(
         self, graph: Graph, origin: RunRecord, target: SpinTarget, listener: Listener
@@ -143,9 +141,10 @@ class Spinner:
 
     def _record(
         self,
-        place: Workspace,
         description: FlowDescription,
         parameters: Digest,
+        *,
+        place: Workspace,
         origin: RunRecord,
     ) -> RunRecord:
         """Record the spin, under the first id that is free where it is kept."""
@@ -172,10 +171,11 @@ class Spinner:
 
     def _drive(
         self,
-        place: Workspace,
-        address: StoreAddress,
         task: StartTask,
         record: RunRecord,
+        *,
+        place: Workspace,
+        address: StoreAddress,
         options: SpinOptions,
         listener: Listener,
     ) -> RunEnd:
@@ -232,7 +232,7 @@ def _check_step(graph: Graph, step: str) -> None:
         )
 
 
-def _unreached(graph: Graph, run: RunId, step: str, key: TaskKey | None) -> UsageError:
+def _unreached(graph: Graph, run: RunId, *, step: str, key: TaskKey | None) -> UsageError:
     what = f"task `{key}`" if key is not None else f"step `{step}`"
     before = " or ".join(f"`{one}`" for one in graph.parents(step))
     return UsageError(
@@ -242,7 +242,7 @@ def _unreached(graph: Graph, run: RunId, step: str, key: TaskKey | None) -> Usag
 
 
 def _request(
-    module: str, graph: Graph, task: StartTask, address: StoreAddress, parameters: Digest
+    module: str, graph: Graph, task: StartTask, *, address: StoreAddress, parameters: Digest
 ) -> Override:
     """Ask for the artifacts of a module, put over those that the task would find."""
     key, steps, names = task.attempt.key, task.input_steps, tuple[str, ...]()
@@ -261,7 +261,7 @@ def _request(
     )
 
 
-def _spun(place: Workspace, graph: Graph, attempt: Attempt, end: RunEnd, *, is_kept: bool) -> Spun:
+def _spun(place: Workspace, attempt: Attempt, end: RunEnd, *, graph: Graph, is_kept: bool) -> Spun:
     result = place.store.result(end.run, attempt)
     outcome = result.outcome if result is not None else None
     artifacts, goes_on = tuple[str, ...](), tuple[str, ...]()

@@ -411,8 +411,8 @@ def test_decorators_are_added_to_a_spun_step(lab: Any) -> None:
     lab.run(FLOW)
     with pytest.raises(UsageError, match="there is no decorator `nope`"):
         spun_in(lab, "convert", with_specs=("nope",))
-    spun, _ = spun_in(lab, "report", with_specs=("environment:vars={'A': 'b'}",))
-    assert spun.end.status == "succeeded"
+    spun, _ = spun_in(lab, "report", with_specs=("catch:var=problem",))
+    assert spun.artifacts == ("problem", "text")
 
 
 def test_inspect_spin_says_that_nothing_is_kept(lab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
