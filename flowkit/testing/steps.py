@@ -78,7 +78,7 @@ def run_step(
 
     Values go in and come out as they do in a run, pickled and loaded, so a step cannot change
     what the test holds, and what could not be kept fails here, too. `@environment` and decorators
-    of the flow's own apply; `@retry`, `@catch`, `@timeout` and cards do not.
+    of the flow's own apply; `@retry`, `@catch`, `@timeout`, `@secrets` and cards do not.
 
     ```python
     assert run_step(Prices.add_up, prices=[3, 4]).artifacts == {"prices": [3, 4], "total": 7}
@@ -108,8 +108,8 @@ def run_step(
     loaded = read_for(flow_class, given)
     if not loaded.nodes[name].is_join and inputs is not NOT_GIVEN:
         given, given_inputs = {**given, "inputs": inputs}, NOT_GIVEN  # an artifact like others
-    if skip_decorators:
-        loaded = replace(loaded, wrappers={})
+    wrappers = {} if skip_decorators else loaded.wrappers
+    loaded = replace(loaded, wrappers=wrappers, secrets={})
     store = Store(MemoryStorage())
     made = StepInputs(loaded, name, store)
     stack = _stack(made, input, index, foreach_stack)

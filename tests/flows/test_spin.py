@@ -375,6 +375,31 @@ def test_a_spun_step_sees_its_own_task_and_other_runs(
     assert task.data.other == "1"
 
 
+def test_a_spun_step_has_its_secrets_and_shows_none(
+    any_lab: Any, spin: Callable[..., Any], kept: Callable[[Spun], Any]
+) -> None:
+    any_lab.run("""
+        from flowkit import secrets
+
+        class Hides(FlowSpec):
+            @secrets(sources=[{"type": "inline", "options": {"env_vars": {"KEY": "opensesame"}}}])
+            @step
+            def start(self):
+                self.size = len(os.environ.get("KEY", ""))
+                print("the key is", os.environ.get("KEY"))
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+    """)
+    task = kept(spin("start", persist=True)[0])
+    assert task.data.size == len("opensesame")
+    assert "opensesame" not in task.stdout
+    bare = kept(spin("start", persist=True, skip_decorators=True)[0])
+    assert bare.data.size == 0
+
+
 def test_cards_of_a_spin_are_kept_with_it(
     any_lab: Any, spin: Callable[..., Any], kept: Callable[[Spun], Any]
 ) -> None:

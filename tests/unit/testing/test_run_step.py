@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -16,6 +17,7 @@ from flowkit import (
     current,
     environment,
     retry,
+    secrets,
     step,
     timeout,
     user_step_decorator,
@@ -97,8 +99,6 @@ class Branches(FlowSpec):
     @step
     def right(self) -> None:
         """Go right."""
-        import os
-
         self.x = os.environ["COLOUR"]
         self.next(self.merge)
 
@@ -235,6 +235,22 @@ def test_a_step_that_does_not_fail_leaves_the_variable_of_catch_as_none() -> Non
 def test_decorators_of_the_users_own_apply_unless_they_are_skipped() -> None:
     assert run_step(Branches.watched).artifacts.noted == ["watched", "done"]
     assert "noted" not in run_step(Branches.watched, skip_decorators=True).artifacts
+
+
+def test_secrets_are_the_tests_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hides(FlowSpec):
+        @secrets(sources=[{"type": "inline", "options": {"env_vars": {"KEY": "real"}}}])
+        @step
+        def start(self) -> None:
+            self.key = os.environ["KEY"]
+            self.next(self.end)
+
+        @step
+        def end(self) -> None:
+            pass
+
+    monkeypatch.setenv("KEY", "fake")
+    assert run_step(Hides.start).artifacts.key == "fake"
 
 
 def test_an_artifact_that_is_missing_is_missed_by_the_step_with_a_note_on_how_to_give_it() -> None:
