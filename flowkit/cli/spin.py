@@ -56,10 +56,9 @@ def _spin(ctx: click.Context, /, *, flow: str, pathspec: str, **given: Any) -> i
 
 def _without_run(listener: Listener) -> Listener:
     """Leave out what is told of a run as a whole: a spin is none."""
+    from flowkit.runner import RunBegan, RunEnded
 
     def heard(fact: RunFact) -> None:
-        from flowkit.runner import RunBegan, RunEnded
-
         if not isinstance(fact, RunBegan | RunEnded):
             listener(fact)
 
