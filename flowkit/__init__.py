@@ -95,6 +95,7 @@ if TYPE_CHECKING:
         exit_hook,
         kubernetes,
         memo,
+        parallel,
         project,
         pypi,
         pypi_base,
@@ -248,6 +249,7 @@ __all__ = [
     "memo",
     "metadata",
     "namespace",
+    "parallel",
     "parallel_imap_unordered",
     "parallel_map",
     "profile",
@@ -288,9 +290,9 @@ _ROOMS = {
         "MutableFlow MutableStep Parameter ParameterContext StepMutator "
         "UnhandledInMergeArtifactsException UserStepDecorator batch card catch concurrency conda "
         "conda_base conda_environment_yml_parser config_expr current environment exit_hook "
-        "kubernetes memo project pypi pypi_base pyproject_toml_parser requirements_txt_parser "
-        "resources retry schedule secrets step timeout trigger trigger_on_finish "
-        "user_step_decorator yaml_parser"
+        "kubernetes memo parallel project pypi pypi_base pyproject_toml_parser "
+        "requirements_txt_parser resources retry schedule secrets step timeout trigger "
+        "trigger_on_finish user_step_decorator yaml_parser"
     ),
     "flowkit.forking": "ChildDied parallel_imap_unordered parallel_map",
     "flowkit.launch": "ExecutingRun NBRunner Runner",

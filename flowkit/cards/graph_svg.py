@@ -110,8 +110,8 @@ def _placed(
 
 
 def _label(node: Node, target: str) -> str:
-    if node.kind is Kind.FOREACH:
-        return node.foreach or ""
+    if node.kind.fans_out:
+        return node.foreach or f"gang of {node.num_parallel}"
     return ", ".join(case.value for case in node.cases if case.target == target)
 
 
@@ -147,7 +147,7 @@ def _shape(box: _Box, node: Node, *, is_current: bool) -> Html:
             class_=kind,
         )
 
-    behind = frame(4, "behind") if node.kind is Kind.FOREACH else Html("")
+    behind = frame(4, "behind") if node.kind.fans_out else Html("")
     word = tag(
         "text",
         node.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from flowkit.graph import Graph, Kind
+from flowkit.graph import Graph
 from flowkit.runner import (
     RunBegan,
     RunEnded,
@@ -15,6 +15,7 @@ from flowkit.runner import (
     TaskStarted,
     is_cancelled,
 )
+from flowkit.values import TaskKey
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class StepCount:
 
     name: str
     inside: str | None = None
-    """The innermost foreach around the step."""
+    """The innermost foreach or gang around the step."""
     expected: int | None = None
     done: int = 0
     cloned: int = 0
@@ -70,6 +71,8 @@ class RunCounts:
         self.ended: RunEnded | None = None
         self.steps: dict[str, StepCount] = {}
         self._fans: dict[str, list[StepCount]] = {}
+        self._gangs: dict[str, set[TaskKey]] = {}
+        """Of steps that run as gangs, the tasks that have ended well."""
 
     def tell(self, fact: RunFact) -> None:
         """Take the next fact of the run."""
@@ -79,6 +82,11 @@ class RunCounts:
             case TaskStarted(attempt=attempt, at=at):
                 step = self.steps[attempt.key.step]
                 step.running += 1
+                if attempt.number and attempt.key in self._gangs.get(step.name, ()):
+                    # It ended well, but its gang has to try again.
+                    self._gangs[step.name].remove(attempt.key)
+                    step.done -= 1
+                    step.again += 1
                 step.started_at = step.started_at or at
             case TaskEnded():
                 self._end(fact)
@@ -96,7 +104,9 @@ class RunCounts:
         self.began = fact
         graph = Graph(fact.record.description)
         for name in fact.steps:
-            around = [step for step in graph.open_splits(name) if graph[step].kind is Kind.FOREACH]
+            around = [step for step in graph.open_splits(name) if graph[step].kind.fans_out]
+            if graph.is_gang(name):
+                self._gangs[name] = set()
             step = StepCount(name, inside=around[-1] if around else None)
             step.expected = None if step.inside else 1
             self.steps[name] = step
@@ -111,6 +121,8 @@ class RunCounts:
             step.again += 1
         elif fact.status == "succeeded":
             step.done += 1
+            if step.name in self._gangs:
+                self._gangs[step.name].add(fact.attempt.key)
         elif is_cancelled(fact):
             step.cancelled += 1
         else:

@@ -123,6 +123,8 @@ def _hand_over(node: Node) -> str:
     text = "joins, then " if node.is_join else ""
     if node.foreach is not None:
         return f"{text}for each of `{node.foreach}`: {', '.join(node.targets)}"
+    if node.num_parallel is not None:
+        return f"{text}as a gang of `{node.num_parallel}`: {', '.join(node.targets)}"
     if node.condition is not None:
         arms = ", ".join(f"{case.value} -> {case.target}" for case in node.cases)
         return f"{text}by `{node.condition}`: {arms}"

@@ -90,6 +90,16 @@ class Step(RunPart):
         """The first task: the only one of a step outside all foreaches."""
         return Task.of(self._run, self._page(limit=1)[0])
 
+    @property
+    def control_task(self) -> Task | None:
+        """The control task, node 0, of the first gang; None if the step has no `@parallel`."""
+        return next(self.control_tasks(), None)
+
+    def control_tasks(self) -> Iterator[Task]:
+        """Yield the control tasks: node 0 of each gang, of which there are many in a foreach."""
+        if self._run.graph.is_gang(self._name):
+            yield from (task for task in self.tasks() if task.index == 0)
+
     def tasks(
         self, *, status: AttemptStatus | None = None, limit: int | None = None
     ) -> Iterator[Task]:

@@ -87,7 +87,10 @@ class Task(RunPart):
     def row(self) -> AttemptRow:
         """What the index knows of the attempt, asked for again as long as it may change."""
         known = self._known
-        is_settled = known.status == "succeeded" or self._run.finished
+        # A node of a gang may run again because another has failed.
+        is_settled = self._run.finished or (
+            known.status == "succeeded" and not self._run.graph.is_gang(known.key.step)
+        )
         if is_settled or (self._pinned is not None and known.status == "failed"):
             return known
         rows = self._rows()
@@ -109,7 +112,7 @@ class Task(RunPart):
 
     @property
     def index(self) -> int | None:
-        """Which element of the innermost foreach it has; None outside all foreaches."""
+        """Which element of the innermost foreach it has, or which node of a gang it is; or None."""
         path = self._known.key.path
         return path[-1] if path else None
 

@@ -4,8 +4,8 @@
 `parameters`, `include_file`: values given when a run starts. `config_field`, `configs`: values
 known before decorators count; `late`: what stands for them. `secret_sources`: where secrets are.
 `choosing`: the flow that is meant. `reading`: class to description; `mentions`: what its code sets
-and reads. `current_task`: facts about the running task. `task_state`, `inputs`, `merge`, `caught`:
-what a step works with while it runs.
+and reads. `current_task`: facts about the running task. `task_state`, `inputs`, `merge`, `caught`,
+`gangs`: what a step works with while it runs.
 """
 
 from flowkit.flow.caught import CaughtFailure, MetaflowExceptionWrapper
@@ -23,6 +23,7 @@ from flowkit.flow.decorators import (
     environment,
     kubernetes,
     memo,
+    parallel,
     pypi,
     resources,
     retry,
@@ -42,6 +43,7 @@ from flowkit.flow.flow_decorators import (
     trigger,
     trigger_on_finish,
 )
+from flowkit.flow.gangs import Parallel, written_size
 from flowkit.flow.include_file import IncludeFile
 from flowkit.flow.inputs import Inputs
 from flowkit.flow.late import config_expr
@@ -103,6 +105,7 @@ __all__ = [
     "MissingInMergeArtifactsException",
     "MutableFlow",
     "MutableStep",
+    "Parallel",
     "Parameter",
     "ParameterContext",
     "ResolvedConfig",
@@ -144,6 +147,7 @@ __all__ = [
     "memo",
     "module_file",
     "open_flow",
+    "parallel",
     "project",
     "pypi",
     "pypi_base",
@@ -162,5 +166,6 @@ __all__ = [
     "trigger_on_finish",
     "user_step_decorator",
     "values_of",
+    "written_size",
     "yaml_parser",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from flowkit.flow.gangs import Parallel, gang_around
 from flowkit.flow.triggers import Triggers
 from flowkit.graph import FlowDescription
 from flowkit.values import TableUse, TaskSpec
@@ -172,6 +173,19 @@ class Current:
         """What started the run, if it was the end of other runs; None if a person did."""
         runs = self._spec().triggers
         return Triggers(runs) if runs else None
+
+    @property
+    def parallel(self) -> Parallel:
+        """The gang that the task is a node of; outside of `@parallel`, a gang of the task alone."""
+        return gang_around(self._spec(), is_gang=self.is_parallel)
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether the step has `@parallel`."""
+        step = self._spec().attempt.key.step
+        assert self._task is not None
+        nodes = self._task.description.nodes
+        return any(node.name == step and node.policies.parallel for node in nodes)
 
     @property
     def card(self) -> Any:

@@ -10,10 +10,11 @@ from flowkit.flow.policies import is_artifact_name
 from flowkit.flow.source import FunctionSource, own_nodes
 from flowkit.graph import Case, Fault, Kind, Place
 
-_KEYWORDS = ("foreach", "condition")
+_KEYWORDS = ("foreach", "num_parallel", "condition")
 _FORMS = (
-    '`self.next(self.a)`, `self.next(self.a, self.b)`, `self.next(self.a, foreach="items")` '
-    'or `self.next({"yes": self.a, "no": self.b}, condition="answer")`'
+    '`self.next(self.a)`, `self.next(self.a, self.b)`, `self.next(self.a, foreach="items")`, '
+    "`self.next(self.a, num_parallel=4)` or "
+    '`self.next({"yes": self.a, "no": self.b}, condition="answer")`'
 )
 
 
@@ -25,6 +26,7 @@ class HandOver:
     place: Place
     targets: tuple[str, ...]
     foreach: str | None = None
+    num_parallel: str | None = None
     condition: str | None = None
     cases: tuple[Case, ...] = ()
 
@@ -81,28 +83,29 @@ class HandOverReader:
         for name, value in options.items():
             self._check_keyword(name, value, call)
         place = Place(self._file, call.lineno)
-        foreach, condition = (self._name(options.get(name)) for name in _KEYWORDS)
+        foreach, condition = (self._name(options.get(name)) for name in ("foreach", "condition"))
+        fans = [name for name in ("foreach", "num_parallel") if name in options]
         if len(call.args) == 1 and isinstance(call.args[0], ast.Dict):
-            if "foreach" in options:
-                self._bad_options("gives self.next a dict and `foreach`", call)
+            if fans:
+                self._bad_options(f"gives self.next a dict and `{fans[0]}`", call)
             cases = self._cases(call.args[0])
             targets = tuple(dict.fromkeys(case.target for case in cases))
             return HandOver(Kind.SWITCH, place, targets, condition=condition, cases=cases)
         if "condition" in options:
             self._bad_options("gives self.next a `condition`, but no dict of steps", call)
         targets = self._targets(call)
+        if len(fans) > 1:
+            self._bad_options("gives self.next both `foreach` and `num_parallel`", call)
+        if "num_parallel" in options:
+            size = ast.unparse(options["num_parallel"])
+            return HandOver(Kind.GANG, place, targets, num_parallel=size)
         if "foreach" in options:
             return HandOver(Kind.FOREACH, place, targets, foreach=foreach)
         return HandOver(Kind.SPLIT if len(targets) > 1 else Kind.LINEAR, place, targets)
 
     def _check_keyword(self, name: str | None, value: ast.expr, call: ast.Call) -> None:
         if name == "num_parallel":
-            self._fault(
-                "parallel-unsupported",
-                f"step `{self._step}` uses `num_parallel`, which is not supported",
-                'fan out over a list instead: `foreach="items"`',
-                node=call,
-            )
+            self._check_size(value, call)
         elif name is None or name not in _KEYWORDS:
             near = get_close_matches(name or "", _KEYWORDS, n=1)
             self._fault(
@@ -113,6 +116,20 @@ class HandOverReader:
             )
         elif self._name(value) is None:
             self._bad_options(f"does not give `{name}` as the literal name of an artifact", call)
+
+    def _check_size(self, value: ast.expr, call: ast.Call) -> None:
+        """See that the size of a gang can be one, where it is written as a literal."""
+        try:
+            size = ast.literal_eval(value)
+        except ValueError:
+            return  # it is computed, and checked then
+        if type(size) is not int or size < 1:
+            self._fault(
+                "parallel-number",
+                f"step `{self._step}` gives self.next `num_parallel={ast.unparse(value)}`",
+                "give a whole number from 1 on: that many tasks run at once",
+                node=call,
+            )
 
     def _bad_options(self, what: str, call: ast.Call) -> None:
         self._fault("next-options", f"step `{self._step}` {what}", f"write {_FORMS}", node=call)

@@ -51,7 +51,7 @@ def apply_rule(
             known = ", ".join(f"`{one}`" for one in rule.options)
             raise PolicyRejected(
                 f"`@{name}` has no option `{option}`",
-                hint=f"did you mean `{near[0]}`?" if near else f"its options are {known}",
+                hint=f"did you mean `{near[0]}`?" if near else f"its options are {known or 'none'}",
             )
         if option in given:
             raise _with_example(rule, f"`@{name}` is given `{option}` twice")

@@ -39,7 +39,7 @@ def is_set(name: str, policies: Policies) -> bool:
     """Say whether a step has this policy already."""
     if name in BACKEND_RULES:
         return any(one.name == name for one in policies.backends)
-    return getattr(policies, POLICY_RULES[name].field) not in (None, ())
+    return getattr(policies, POLICY_RULES[name].field) not in (None, (), False)
 
 
 def _retry(options: Options) -> Retry:
@@ -166,6 +166,7 @@ POLICY_RULES: dict[str, PolicyRule] = {
     ),
     "concurrency": PolicyRule("concurrency", ("limit",), "@concurrency(4)", _concurrency),
     "memo": PolicyRule("memo", ("enabled",), "@memo", _memo),
+    "parallel": PolicyRule("parallel", (), "@parallel", lambda _: True),
     "card": PolicyRule(
         "cards",
         ("type", "options", "id", "timeout", "save_errors", "customize", "refresh_interval"),

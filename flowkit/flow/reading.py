@@ -211,6 +211,7 @@ class _FlowReader:
             targets=hand_over.targets if hand_over else (),
             is_join=self._is_join(name, source, place),
             foreach=hand_over.foreach if hand_over else None,
+            num_parallel=hand_over.num_parallel if hand_over else None,
             condition=hand_over.condition if hand_over else None,
             cases=hand_over.cases if hand_over else (),
             policies=policies,

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any, ClassVar
 
 from flowkit.errors import StepRaised
+from flowkit.flow.gangs import gang_size
 from flowkit.flow.inputs import Inputs
 from flowkit.flow.merge import MergeFailed, merged
 from flowkit.flow.source import module_file
@@ -86,16 +87,19 @@ class FlowSpec:
         *targets: Callable[..., Any] | Mapping[Any, Callable[..., Any]],
         foreach: str | None = None,
         condition: str | None = None,
+        num_parallel: int | None = None,
     ) -> None:
         """Say where the flow goes on; the last statement of every step but the last one.
 
         `self.next(self.a)` goes on, `self.next(self.a, self.b)` in parallel,
-        `self.next(self.a, foreach="items")` once for each element of `self.items`, and
+        `self.next(self.a, foreach="items")` once for each element of `self.items`,
+        `self.next(self.a, num_parallel=4)` in a gang of four tasks that run at once, and
         `self.next({"yes": self.a, "no": self.b}, condition="answer")` to the step that
         `self.answer` names.
 
         Raises:
-            StepRaised: the value of `condition` names no step, or `foreach` has no elements.
+            StepRaised: the value of `condition` names no step, `foreach` has no elements, or
+                `num_parallel` is no whole number from 1 on.
         """
         state = _state(self)
         if state.transition is not None:
@@ -110,7 +114,8 @@ class FlowSpec:
         names = tuple(_step_name(target) for target in targets)
         if foreach is not None:
             _fix_items(self, state.step, foreach)
-        state.transition = Transition(names, foreach=foreach)
+        nodes = None if num_parallel is None else gang_size(state.step, num_parallel)
+        state.transition = Transition(names, foreach=foreach, nodes=nodes)
 
     def merge_artifacts(
         self,

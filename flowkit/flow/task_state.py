@@ -10,10 +10,11 @@ from flowkit.values import ArtifactEntry, Frame
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What `self.next` was told. `choice`: the step a switch decided for."""
+    """What `self.next` was told. `choice`: the step a switch decided for; `nodes`: of a gang."""
 
     targets: tuple[str, ...]
     foreach: str | None = None
+    nodes: int | None = None
     choice: str | None = None
 
 

@@ -17,7 +17,7 @@ from flowkit.flow.secret_sources import INLINE
 from flowkit.flow.user_decorators import StepDecorator
 from flowkit.graph import Kind, Policies
 
-NEEDS_ITS_RESULT = (Kind.FOREACH, Kind.SWITCH)
+NEEDS_ITS_RESULT = (Kind.FOREACH, Kind.GANG, Kind.SWITCH)
 """How steps hand over that `--with catch` goes around."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from flowkit.graph.faults import Fault
 from flowkit.graph.model import Node, Place
-from flowkit.graph.ways import OPENING, Edges, Ways
+from flowkit.graph.ways import Edges, Ways
 
 Open = tuple[tuple[str, str], ...]
 """The splits that are open at a step, outermost first, each with the branch that was taken."""
@@ -50,7 +50,7 @@ class _Account:
         for target in self._ways.edges[step]:
             is_doubtful = (step, target) in self._ways.doubtful
             if open_here is not None and step not in self._ways.looped:
-                opens = self._nodes[step].kind in OPENING
+                opens = self._nodes[step].kind.opens
                 there = (*open_here, (step, target)) if opens else open_here
                 arrived = self._perhaps if is_doubtful else self._arrived
                 arrived.setdefault(target, {}).setdefault(there, step)

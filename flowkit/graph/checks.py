@@ -13,7 +13,6 @@ from flowkit.graph.balance import check_balance
 from flowkit.graph.faults import RESERVED_NAMES, Fault, reserved_name
 from flowkit.graph.model import FlowDescription, Kind, Node, Place
 from flowkit.graph.ways import (
-    OPENING,
     Ways,
     find_ways,
     is_endless,
@@ -136,8 +135,8 @@ def _clash(message: str, place: Place) -> Fault:
 def catches(flow: JudgedFlow) -> Iterator[Fault]:
     """`catch-misplaced`."""
     for node in flow.nodes.values():
-        if node.policies.catch and node.kind in (Kind.FOREACH, Kind.SWITCH):
-            lost = node.foreach if node.kind is Kind.FOREACH else node.condition
+        if node.policies.catch and (node.kind.fans_out or node.kind is Kind.SWITCH):
+            lost = node.foreach or node.condition or "num_parallel"
             yield Fault(
                 "catch-misplaced",
                 f"step `{node.name}` has `@catch`, but could not go on after a failure: "
@@ -150,14 +149,15 @@ def catches(flow: JudgedFlow) -> Iterator[Fault]:
 def foreaches(flow: JudgedFlow) -> Iterator[Fault]:
     """`foreach-target`, `branch-empty`."""
     for node in flow.nodes.values():
-        if node.kind is Kind.FOREACH and len(node.targets) != 1:
+        if node.kind.fans_out and len(node.targets) != 1:
             yield Fault(
                 "foreach-target",
-                f"the foreach of step `{node.name}` leads to {len(node.targets)} steps",
-                "let it lead to one step, and split there",
+                f"the {node.kind} of step `{node.name}` leads to {len(node.targets)} steps",
+                "let it lead to one step"
+                + (", and split there" if node.kind is Kind.FOREACH else ""),
                 place=flow.call(node.name),
             )
-        if node.kind not in OPENING:
+        if not node.kind.opens:
             continue
         for target in node.targets:
             if flow.is_join(target):
@@ -167,6 +167,45 @@ def foreaches(flow: JudgedFlow) -> Iterator[Fault]:
                     f"put a step between `{node.name}` and `{target}`",
                     place=flow.call(node.name),
                 )
+
+
+def gangs(flow: JudgedFlow) -> Iterator[Fault]:
+    """`parallel-missing`, `parallel-misplaced`, `gang-unjoined`."""
+    nodes = flow.nodes
+    openers = {
+        one: node for node in nodes.values() if node.kind is Kind.GANG for one in node.targets
+    }
+    for node in nodes.values():
+        opener = openers.get(node.name)
+        if opener is None:
+            if node.policies.parallel and not flow.unread:
+                yield Fault(
+                    "parallel-misplaced",
+                    f"step `{node.name}` has `@parallel`, but no step leads to it by "
+                    "`num_parallel`",
+                    f"lead to it with `self.next(self.{node.name}, num_parallel=4)`, "
+                    "or take `@parallel` away",
+                    place=node.place,
+                )
+            continue
+        if not node.policies.parallel:
+            yield Fault(
+                "parallel-missing",
+                f"step `{opener.name}` leads to `{node.name}` by `num_parallel`, but that has no "
+                "`@parallel`",
+                f"write `@parallel` above `def {node.name}(self)`",
+                place=node.place,
+            )
+        if node.name in flow.unread or not set(node.targets) <= nodes.keys():
+            continue
+        if node.kind is not Kind.LINEAR or not nodes[node.targets[0]].is_join:
+            yield Fault(
+                "gang-unjoined",
+                f"step `{node.name}` runs as a gang, and does not hand over to a join",
+                "let it lead to a step that takes inputs, and go on from there: "
+                f"`def join_{node.name}(self, inputs)`",
+                place=flow.call(node.name),
+            )
 
 
 def switches(flow: JudgedFlow) -> Iterator[Fault]:
@@ -321,6 +360,7 @@ _RULES: tuple[_Rule, ...] = (
     clashes,
     catches,
     foreaches,
+    gangs,
     switches,
     start_and_end,
     hand_overs,

@@ -111,6 +111,8 @@ def _arms(node: Node) -> list[tuple[str, str]]:
     """Return an arrow and a step for each way that a node may go."""
     if node.kind is Kind.FOREACH:
         return [(f"→ for each of {node.foreach}", node.targets[0])]
+    if node.kind is Kind.GANG:
+        return [(f"→ as a gang of {node.num_parallel}", node.targets[0])]
     if node.kind is Kind.SPLIT:
         count = len(node.targets)
         return [(f"→ branch {at} of {count}", one) for at, one in enumerate(node.targets, 1)]
@@ -122,7 +124,7 @@ def _arms(node: Node) -> list[tuple[str, str]]:
 
 
 def _policy_texts(policies: Policies) -> list[str]:
-    texts = []
+    texts = ["parallel"] if policies.parallel else []
     if policies.retry:
         texts.append(f"retry {_times(policies.retry.times)}")
     if policies.catch:
@@ -161,8 +163,9 @@ def _meeting_points(graph: Graph) -> dict[str, str]:
 
 
 def to_dot(description: FlowDescription) -> str:
-    """Draw a flow for Graphviz: foreaches are double-lined, switches are diamonds."""
-    shapes = {Kind.FOREACH: ", peripheries=2", Kind.SWITCH: ", shape=diamond"}
+    """Draw a flow for Graphviz: foreaches and gangs are double-lined, switches diamonds."""
+    double = ", peripheries=2"
+    shapes = {Kind.FOREACH: double, Kind.GANG: double, Kind.SWITCH: ", shape=diamond"}
     lines = [f"digraph {_quoted(description.name)} {{", "  rankdir=TB;"]
     lines.append('  node [shape=box, fontname="Helvetica"];')
     for node in description.nodes:
@@ -172,7 +175,7 @@ def to_dot(description: FlowDescription) -> str:
     for node in description.nodes:
         for target in node.targets:
             values = [case.value for case in node.cases if case.target == target]
-            label = node.foreach or ", ".join(values)
+            label = node.foreach or node.num_parallel or ", ".join(values)
             lines.append(
                 f"  {_quoted(node.name)} -> {_quoted(target)}"
                 + (f" [label={_quoted(label)}];" if label else ";")
@@ -197,6 +200,7 @@ def to_json(description: FlowDescription) -> str:
             "is_join": node.is_join,
             "next": node.targets,
             "foreach": node.foreach,
+            "num_parallel": node.num_parallel,
             "condition": node.condition,
             "cases": node.cases,
             "policies": node.policies,

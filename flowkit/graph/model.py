@@ -14,8 +14,19 @@ class Kind(StrEnum):
     LINEAR = "linear"
     SPLIT = "split"
     FOREACH = "foreach"
+    GANG = "gang"
     SWITCH = "switch"
     END = "end"
+
+    @property
+    def fans_out(self) -> bool:
+        """Whether it leads to many tasks of one step, whose keys have one index more."""
+        return self in (Kind.FOREACH, Kind.GANG)
+
+    @property
+    def opens(self) -> bool:
+        """Whether it opens a split, which a join has to close."""
+        return self in (Kind.SPLIT, Kind.FOREACH, Kind.GANG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +69,10 @@ class Node:
     """A step: how it hands over, and its policies.
 
     `targets` are the steps named in `self.next`, in order, each once. `is_join`: the method takes
-    `inputs`. `code` is a digest of the step's own syntax tree, equal for equal code whatever its
-    comments and layout; `constants` are the flow's constants and configs that it names. `info` is
-    its `node_info`, as JSON.
+    `inputs`. `num_parallel` is how a gang's size is written, such as `4` or `self.nodes`. `code` is
+    a digest of the step's own syntax tree, equal for equal code whatever its comments and layout;
+    `constants` are the flow's constants and configs that it names. `info` is its `node_info`, as
+    JSON.
     """
 
     name: str
@@ -69,6 +81,7 @@ class Node:
     targets: tuple[str, ...] = ()
     is_join: bool = False
     foreach: str | None = None
+    num_parallel: str | None = None
     condition: str | None = None
     cases: tuple[Case, ...] = ()
     policies: Policies = NO_POLICIES

@@ -91,7 +91,8 @@ class Policies:
 
     `concurrency`: the most tasks of the step at once; None is no limit of its own.
     `variables`: environment variables of the step. `memo`: whether tasks of any earlier run may
-    stand for the step's; None leaves it to the command line. `wrappers`: full names of the user's
+    stand for the step's; None leaves it to the command line. `parallel`: whether its tasks are
+    nodes of a gang. `wrappers`: full names of the user's
     own decorators that run code around it, outermost first.
     """
 
@@ -102,6 +103,7 @@ class Policies:
     concurrency: int | None = None
     variables: tuple[tuple[str, str], ...] = ()
     memo: bool | None = None
+    parallel: bool = False
     backends: tuple[Backend, ...] = ()
     wrappers: tuple[str, ...] = ()
     cards: tuple[CardPolicy, ...] = ()

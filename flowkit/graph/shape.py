@@ -10,8 +10,6 @@ from collections.abc import Iterator
 
 from flowkit.graph.model import FlowDescription, Kind, Node
 
-_OPENS = frozenset((Kind.SPLIT, Kind.FOREACH))
-
 
 class Graph:
     """The steps of a valid flow, and the questions that a scheduler or compiler has about them.
@@ -33,7 +31,7 @@ class Graph:
         for step in self._order:
             self._lead_on(step)
         self._depth = {
-            step: sum(self._nodes[split].kind is Kind.FOREACH for split in splits)
+            step: sum(self._nodes[split].kind.fans_out for split in splits)
             for step, splits in self._open.items()
         }
 
@@ -65,7 +63,7 @@ class Graph:
                 continue
             self._parents[target].append(step)
             splits = dict(self._open[step])
-            if node.kind in _OPENS:
+            if node.kind.opens:
                 splits[step] = branch
             if self._nodes[target].is_join:
                 # A dict gives back the last key first: the innermost split.
@@ -118,19 +116,23 @@ class Graph:
         return frozenset(found - {step})
 
     def split_of(self, join: str) -> str:
-        """Return the SPLIT or FOREACH step that a join closes; KeyError if it is no join."""
+        """Return the step whose split, foreach or gang a join closes; KeyError if it is no join."""
         return self._closes[join]
 
     def open_splits(self, step: str) -> tuple[str, ...]:
-        """Return the SPLIT and FOREACH steps that are open while a step runs, outermost first."""
+        """Return the steps that opened the splits around a step, outermost first."""
         return tuple(self._open[step])
 
     def depth(self, step: str) -> int:
-        """Return the number of foreaches that are open while a step runs."""
+        """Return the number of foreaches and gangs that are open while a step runs."""
         return self._depth[step]
 
+    def is_gang(self, step: str) -> bool:
+        """Say whether the tasks of a step are nodes of gangs: they start and fail together."""
+        return any(self._nodes[parent].kind is Kind.GANG for parent in self._parents[step])
+
     def branch_of(self, step: str, split: str) -> int:
-        """Return which target of `split` leads to `step`, from 0; a foreach has only one.
+        """Return which target of `split` leads to `step`, from 0; foreaches and gangs have one.
 
         Raises KeyError if the split is not open at the step.
         """

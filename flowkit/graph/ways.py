@@ -11,9 +11,6 @@ from flowkit.graph.model import FlowDescription, Kind, Node
 Edge = tuple[str, str]
 Edges = Mapping[str, tuple[str, ...]]
 
-OPENING = frozenset((Kind.SPLIT, Kind.FOREACH))
-"""How the steps hand over that open a split."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
@@ -97,7 +94,7 @@ def meant(node: Node, target: str, nodes: Iterable[str]) -> str | None:
 
 def is_silent(node: Node) -> bool:
     """Say whether a step does not say at all which one comes next."""
-    return not node.targets and node.kind not in (Kind.SWITCH, Kind.FOREACH)
+    return not node.targets and node.kind is not Kind.SWITCH and not node.kind.fans_out
 
 
 def is_endless(node: Node) -> bool:
@@ -152,7 +149,7 @@ def _left_open(circle: Iterable[str], nodes: Mapping[str, Node]) -> list[str]:
     for step in circle:
         if nodes[step].is_join and left:
             left.pop()
-        if nodes[step].kind in OPENING:
+        if nodes[step].kind.opens:
             left.append(step)
     return left
 

@@ -40,7 +40,8 @@ _STEPS = f"""SELECT n.step,
 _CLONE_COLUMNS = """step, position, attempt, manifest, width, choice, origin, origin_position,
     fingerprint, run"""
 _FINISHED = f"""SELECT {_CLONE_COLUMNS} FROM attempts
-    WHERE flow = ? AND run = ? AND status = 'succeeded'"""
+    WHERE flow = ? AND run = ? AND status = 'succeeded'
+    ORDER BY step, position, attempt"""
 
 # Of many, the one that was computed and not cloned, and the latest: it is kept the longest.
 _COMPUTED = f"""SELECT {_CLONE_COLUMNS} FROM (SELECT {_CLONE_COLUMNS},
@@ -128,7 +129,10 @@ def read_attempts(database: Database, run: RunId, key: TaskKey) -> list[AttemptR
 
 
 def read_finished(database: Database, run: RunId) -> dict[TaskKey, Clone]:
-    """Return what a resume may clone: each task that succeeded, with the run that computed it."""
+    """Return what a resume may clone: each task that succeeded, with the run that computed it.
+
+    A node of a gang may have succeeded in several attempts: the last one counts.
+    """
     found = database.read(_FINISHED, (run.flow, run.id), lambda rows: _clones(run.flow, rows))
     return {clone.key: clone for clone in found}
 

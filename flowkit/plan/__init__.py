@@ -1,9 +1,10 @@
 """Deciding what runs next, purely.
 
-`scheduler`: facts in, requests out. `events`: those facts and requests. `fan`: lazy fan-outs and
-the joins that collect them. `admission`: slots, limits and resources. `alarms`: retries and
-timeouts that are to come. `resume`: which tasks of an earlier run still hold. `fingerprint`: what
-a task depends on. `explain`: why it ran. `spinning`: one task by itself.
+`scheduler`: facts in, requests out. `events`: those facts and requests. `fan`: lazy fan-outs, and
+what joins collect of them; `joins`: those that wait. `gang`: tasks that start and fail together.
+`admission`: slots, limits and resources. `alarms`: retries and timeouts that are to come. `tally`:
+how far each step is. `resume`: which tasks of an earlier run still hold. `fingerprint`: what a task
+depends on. `explain`: why it ran. `spinning`: one task by itself.
 """
 
 from typing import TYPE_CHECKING
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
         differences,
     )
     from flowkit.plan.fingerprint import Artifacts, Fingerprints, TaskSight, are_equal, composed
+    from flowkit.plan.gang import are_one_attempt, whole_gangs
     from flowkit.plan.resume import ResumePlan, check_step, reusable
-    from flowkit.plan.scheduler import Scheduler, StepProgress
+    from flowkit.plan.scheduler import Scheduler
     from flowkit.plan.spinning import OneTask, find_task
+    from flowkit.plan.tally import StepProgress
 
 __all__ = [
     "PARAMETERS_STEP",
@@ -66,6 +69,7 @@ __all__ = [
     "TaskSight",
     "TaskSucceeded",
     "are_equal",
+    "are_one_attempt",
     "changed_pieces",
     "check_step",
     "closest",
@@ -74,6 +78,7 @@ __all__ = [
     "find_task",
     "reusable",
     "tell_excess",
+    "whole_gangs",
 ]
 
 __getattr__ = loads(
@@ -87,8 +92,10 @@ __getattr__ = loads(
         ),
         "flowkit.plan.explain": "Components Difference changed_pieces closest differences",
         "flowkit.plan.fingerprint": "Artifacts Fingerprints TaskSight are_equal composed",
+        "flowkit.plan.gang": "are_one_attempt whole_gangs",
         "flowkit.plan.resume": "ResumePlan check_step reusable",
-        "flowkit.plan.scheduler": "Scheduler StepProgress",
+        "flowkit.plan.scheduler": "Scheduler",
         "flowkit.plan.spinning": "OneTask find_task",
+        "flowkit.plan.tally": "StepProgress",
     },
 )

@@ -12,6 +12,7 @@ from flowkit.errors import UsageError
 from flowkit.graph import Graph, Resources
 from flowkit.plan.events import StartTask
 from flowkit.plan.fan import Fan
+from flowkit.plan.gang import Gang
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,23 +47,37 @@ Amounts = tuple[float, float, float]
 
 
 class _Lane:
-    """The tasks of one step that may start, and how many of it run."""
+    """The tasks of one step that may start, and how many of it run.
 
-    __slots__ = ("at_once", "fans", "needs", "passed", "place", "running", "tasks")
+    `needs` is what a task takes. The next in line takes `wants`, and `size` slots, which is more
+    if it is a gang.
+    """
+
+    __slots__ = ("at_once", "fans", "needs", "passed", "place", "running", "size", "tasks", "wants")
 
     def __init__(self, place: int, at_once: float, needs: Amounts) -> None:
         self.place = place
         self.at_once = at_once
-        self.needs = needs
-        self.tasks: deque[StartTask] = deque()
+        self.needs = self.wants = needs
+        self.size = 1
+        self.tasks: deque[StartTask | Gang] = deque()
         self.fans: deque[Fan] = deque()
         self.running = 0
         self.passed = 0
 
 
 def tell_excess(graph: Graph, limits: Limits) -> Iterator[str]:
-    """Say for each step that asks for more than there is what it asks for, and what it gets."""
+    """Say for each step that asks for more than there is what it asks for, and what it gets.
+
+    Of gangs only those are known whose size stands in the code.
+    """
     for step in graph:
+        nodes = graph[step].num_parallel or ""
+        if nodes.isdecimal() and int(nodes) > limits.slots:
+            yield (
+                f"step `{step}` leads to a gang of {nodes} tasks where {limits.slots} may run at "
+                "once: they start when no other runs"
+            )
         asked = graph[step].policies.resources
         if asked is None:
             continue
@@ -93,12 +108,16 @@ class Admission:
     A step that does not fit is passed by others that do. But when they took what it waits for
     `patience` times, they only start if they leave room for it; as nothing then takes its share,
     it runs when enough tasks ended. A task that asks for more than there is, gets all there is.
+
+    A gang waits in line like a task, for room for all of its nodes; then they are the next to be
+    taken. One that asks for more than there is, in slots, at once or in resources, starts when
+    nothing else has any of that. Slots are kept for it as resources are for a task.
     """
 
     def __init__(self, graph: Graph, limits: Limits) -> None:
         self._slots, self._patience = limits.slots, limits.patience
         capacity = _amounts(limits.cpu, limits.memory_mb, limits.gpu)
-        self._free = list(capacity)
+        self._capacity, self._free = capacity, list(capacity)
         self._steps = len(graph)
         self._running = 0
         self._lanes: list[_Lane] = []
@@ -112,6 +131,7 @@ class Admission:
         # Where something waits, first in line first: a lane's place for its tasks, and that plus
         # the number of steps for its fans.
         self._line: list[int] = []
+        self._called: deque[StartTask] = deque()  # the nodes of a gang that is let in
 
     def __len__(self) -> int:
         return self._running
@@ -120,8 +140,8 @@ class Admission:
         """Return how many tasks of a step run."""
         return self._lane_of[step].running
 
-    def add(self, item: StartTask | Fan) -> None:
-        """Put a task, or all elements of a fan, in line."""
+    def add(self, item: StartTask | Fan | Gang) -> None:
+        """Put a task, a gang, or all elements of a fan, in line."""
         if isinstance(item, Fan):
             lane = self._lane_of[item.step]
             if not lane.fans:
@@ -132,20 +152,26 @@ class Admission:
             if not lane.tasks:
                 insort(self._line, lane.place)
             lane.tasks.append(item)
+            if isinstance(item, Gang):
+                self._size_up(lane)
 
     def take(self) -> StartTask | None:
         """Start the first task that fits: it counts as running from now. None if there is none."""
-        if self._running == self._slots:
+        if self._called:
+            return self._called.popleft()
+        if self._running >= self._slots:
             return None
         blocked: _Lane | None = None
         for entry in self._line:
             lane = self._lanes[entry % self._steps]
             if lane.running >= lane.at_once:
                 continue
-            if not self._has_room(lane.needs):
+            if lane.running and lane.running + lane.size > lane.at_once:
+                continue
+            if self._running + lane.size > self._slots or not self._has_room(lane.wants):
                 blocked = blocked or lane
                 continue
-            if blocked is not None and not self._has_room(lane.needs, beside=blocked.needs):
+            if blocked is not None and not self._leaves_room(lane, blocked):
                 if blocked.passed >= self._patience:
                     continue
                 blocked.passed += 1
@@ -164,16 +190,37 @@ class Admission:
         wanted = zip(self._free, needs, beside, strict=True)
         return all(not need or need + other <= free for free, need, other in wanted)
 
+    def _leaves_room(self, lane: _Lane, blocked: _Lane) -> bool:
+        """Say whether another lane's task would leave what a blocked one waits for."""
+        if blocked.size > 1 and self._running + lane.size + blocked.size > self._slots:
+            return False
+        return self._has_room(lane.wants, beside=blocked.wants)
+
+    def _size_up(self, lane: _Lane) -> None:
+        """Note what the gang that is next in a lane takes, which is never more than there is."""
+        nodes = len(lane.tasks[0]) if lane.tasks and isinstance(lane.tasks[0], Gang) else 1
+        lane.size = min(nodes, self._slots)
+        cpu, memory, gpu = lane.needs
+        wants = (nodes * cpu, nodes * memory, nodes * gpu)
+        cpu, memory, gpu = map(min, wants, self._capacity)
+        lane.wants = (cpu, memory, gpu)
+
     def _start(self, lane: _Lane, entry: int) -> StartTask:
-        lane.running += 1
         lane.passed = 0
-        self._running += 1
-        self._free = [free - need for free, need in zip(self._free, lane.needs, strict=True)]
         if entry < self._steps:
-            task = lane.tasks.popleft()
+            item = lane.tasks.popleft()
             if not lane.tasks:
                 self._line.remove(entry)
-            return task
+            if isinstance(item, Gang):
+                self._size_up(lane)
+                for _ in item.tasks:
+                    self._use(lane)
+                task, *others = item.tasks
+                self._called.extend(others)
+                return task
+            self._use(lane)
+            return item
+        self._use(lane)
         fan = lane.fans[0]
         task = fan.take()
         if not fan:
@@ -181,6 +228,12 @@ class Admission:
         if not lane.fans:
             self._line.remove(entry)
         return task
+
+    def _use(self, lane: _Lane) -> None:
+        """Take what a task of a lane needs."""
+        lane.running += 1
+        self._running += 1
+        self._free = [free - need for free, need in zip(self._free, lane.needs, strict=True)]
 
 
 def _latest_first(graph: Graph) -> list[str]:

@@ -102,15 +102,21 @@ class FindReusable:
 
 @dataclass(frozen=True, slots=True)
 class StopTask:
-    """Stop a running attempt; its end is reported like any other."""
+    """Stop a running attempt; its end is reported like any other.
+
+    `gang`: another node of its gang has failed.
+    """
 
     attempt: Attempt
-    reason: Literal["timeout", "cancelled"]
+    reason: Literal["timeout", "cancelled", "gang"]
 
 
 @dataclass(frozen=True, slots=True)
 class FinishRun:
-    """Nothing is left to do. `failed`: the tasks that failed for good, first one first."""
+    """Nothing is left to do.
+
+    `failed`: the tasks that failed for good, first one first; of a gang, the node that was first.
+    """
 
     status: Literal["succeeded", "failed", "cancelled"]
     failed: tuple[TaskKey, ...] = ()

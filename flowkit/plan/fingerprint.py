@@ -158,9 +158,12 @@ def _add_place(components: dict[str, str], node: Node, sight: TaskSight) -> bool
         if sight.joined is not None:
             wanted["elements"] = sight.elements(sight.joined)
     elif frames:
+        if node.policies.parallel:
+            # Whatever it asks of its gang, it is a node of so many.
+            components["index"] = _hashed(f"{frames[-1].index}/{frames[-1].width}")
         if "input" in asks:
             wanted["element"] = sight.element(frames[-1])
-        if "index" in asks:
+        if "index" in asks and not node.policies.parallel:
             components["index"] = _hashed(str(frames[-1].index))
     for name, digest in wanted.items():
         if digest is None:

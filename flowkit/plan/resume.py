@@ -95,7 +95,10 @@ def _edit(old: Node | None, new: Node, changed_constants: Collection[str]) -> st
 
 
 def _way(node: Node) -> tuple[object, ...]:
-    return (node.kind, node.targets, node.foreach, node.condition, node.is_join)
+    return (
+        *(node.kind, node.targets, node.is_join),
+        *(node.foreach, node.num_parallel, node.condition),
+    )
 
 
 def check_step(step: str, graph: Graph) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from flowkit.errors import FlowkitBug
@@ -26,40 +26,14 @@ from flowkit.plan.events import (
     TaskFailed,
     TaskSucceeded,
 )
-from flowkit.plan.fan import Arrivals, Fan, fan_without, split_fan, tasks_in
-from flowkit.values import Attempt, Digest, Digests, Frame, Outcome, TaskKey
+from flowkit.plan.fan import Fan, fan_without, split_fan, tasks_in
+from flowkit.plan.gang import Gang, Roll, gang_of, tasks_of
+from flowkit.plan.joins import Joins
+from flowkit.plan.tally import StepProgress, Tally
+from flowkit.values import Attempt, Digest, Digests, Outcome, TaskKey
 
 ASKED_AT_ONCE = 1000
 """How many elements of a foreach one `FindReusable` asks about."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepProgress:
-    """How many tasks of a step there are in each state.
-
-    `known`: all that exist so far, `done`: those that ran and succeeded, `failed`: those that
-    failed for good, `cloned`: those that an earlier run's stand for.
-    """
-
-    known: int
-    running: int
-    done: int
-    failed: int
-    cloned: int
-
-    @property
-    def waiting(self) -> int:
-        """Tasks that have not started, or wait to be tried again."""
-        return self.known - self.running - self.done - self.failed - self.cloned
-
-
-class _Tally:
-    """The counters behind a StepProgress."""
-
-    __slots__ = ("cloned", "done", "failed", "known")
-
-    def __init__(self) -> None:
-        self.known = self.done = self.failed = self.cloned = 0
 
 
 class Scheduler:
@@ -74,23 +48,27 @@ class Scheduler:
     After the first task that failed for good, or a request to cancel, nothing starts: what runs
     may end, and then the run is finished.
 
+    The nodes of a gang start in answer to one event. When one fails the others are stopped, and
+    what the first failure asks for is done with all, once all have ended: try again, have `@catch`
+    stand in, or fail. Only then do those that ended well hand over.
+
     Clones are made when the run starts, of the tasks that it is told then; and, of the steps in
     `asks`, when a task could start: it does if the answer to `FindReusable` does not name it.
     """
 
     def __init__(self, graph: Graph, limits: Limits, asks: Collection[str] = ()) -> None:
         self._graph, self._asks = graph, frozenset(asks)
-        self._asked: dict[int, tuple[StartTask | Fan, Fan | None]] = {}
+        self._asked: dict[int, tuple[StartTask | Fan | Gang, Fan | None]] = {}
         self._questions = 0
         self._grace_s = limits.stop_grace_s
-        self._order = tuple(graph)
         self._admission = Admission(graph, limits)
         self._running: dict[TaskKey, StartTask] = {}
         self._timeouts = Alarms()
         self._retries = Alarms()
-        self._delayed: dict[TaskKey, StartTask] = {}  # attempts that wait for their retry alarm
-        self._joins: dict[TaskKey, Arrivals] = {}
-        self._tallies = {step: _Tally() for step in graph}
+        self._delayed: dict[TaskKey, StartTask | Gang] = {}  # until their alarms
+        self._joins = Joins(graph)
+        self._rolls: dict[TaskKey, Roll] = {}  # gangs that wait or run
+        self._tallies = {step: Tally() for step in graph}
         self._failed: list[TaskKey] = []
         self._began = self._cancelled = self._ended = self._finished = False
 
@@ -110,10 +88,16 @@ class Scheduler:
                 commands += self._clone(self._first(parameters), reusable)
             case TaskSucceeded(attempt, outcome) if task := self._retire(attempt):
                 self._tallies[attempt.key.step].done += 1
-                for item in self._hand_over(task, outcome):
-                    commands += self._line_up(item)
+                if (roll := self._roll(attempt.key)) is not None:
+                    roll.succeed(task, outcome)
+                    commands += self._settle(roll)
+                else:
+                    commands += self._go_on(task, outcome)
             case TaskFailed(attempt) if task := self._retire(attempt):
-                self._take_failure(task, event)
+                if (roll := self._roll(attempt.key)) is not None:
+                    commands += self._take_failure_of_node(roll, task, event)
+                else:
+                    self._take_failure(task, event)
             case ReusableFound(number, reusable) if number in self._asked:
                 commands += self._take_answer(*self._asked.pop(number), reusable)
             case ClockTicked(now_s):
@@ -162,23 +146,14 @@ class Scheduler:
         return task
 
     def _first(self, parameters: Digest) -> StartTask:
-        return self._task(
-            TaskKey(self._graph.start), Digests(bytes(parameters)), (PARAMETERS_STEP,)
-        )
+        key, inputs = TaskKey(self._graph.start), Digests(bytes(parameters))
+        return self._known(StartTask(Attempt(key), inputs, (PARAMETERS_STEP,)))
 
-    def _task(
-        self,
-        key: TaskKey,
-        inputs: Digests,
-        input_steps: tuple[str, ...],
-        *,
-        frames: tuple[Frame, ...] = (),
-        joined: Frame | None = None,
-    ) -> StartTask:
-        """Return the first attempt of a task that may start now."""
-        self._tallies[key.step].known += 1
-        last = self._is_last(key.step, 0)
-        return StartTask(Attempt(key), inputs, input_steps, frames, joined, last_attempt=last)
+    def _known(self, task: StartTask) -> StartTask:
+        """Count a task that may start now, and say whether its first attempt is its last."""
+        step = task.attempt.key.step
+        self._tallies[step].known += 1
+        return task if self._is_last(step, 0) else replace(task, last_attempt=False)
 
     def _is_last(self, step: str, number: int) -> bool:
         retry = self._graph[step].policies.retry
@@ -203,7 +178,12 @@ class Scheduler:
             self._tallies[key.step].cloned += 1
             yield CloneTask(key, outcome)
             for item in reversed(self._hand_over(task, outcome)):
-                if isinstance(item, Fan):
+                if isinstance(item, Gang):
+                    if item.is_in(reusable):
+                        stack.append(iter(item.tasks))
+                    else:
+                        yield from self._line_up(item)
+                elif isinstance(item, Fan):
                     others = fan_without(item, reusable)
                     if others is not None:
                         yield from self._line_up(others)
@@ -211,11 +191,11 @@ class Scheduler:
                 else:
                     stack.append(iter((item,)))
 
-    def _line_up(self, item: StartTask | Fan) -> Iterator[Command]:
+    def _line_up(self, item: StartTask | Fan | Gang) -> Iterator[Command]:
         """Put what may start in line; of a step that is memoised, ask first."""
         step = item.step if isinstance(item, Fan) else item.attempt.key.step
         if step not in self._asks:
-            self._admission.add(item)
+            self._add(item)
             return
         rest = None
         if isinstance(item, Fan):
@@ -223,30 +203,38 @@ class Scheduler:
             item, rest = split_fan(item, ASKED_AT_ONCE)
         self._questions += 1
         self._asked[self._questions] = (item, rest)
-        tasks = tuple(map(item.task, item.indexes)) if isinstance(item, Fan) else (item,)
-        yield FindReusable(self._questions, tasks)
+        yield FindReusable(self._questions, tasks_of(item))
+
+    def _add(self, item: StartTask | Fan | Gang) -> None:
+        """Put what is to run in line."""
+        if isinstance(item, Gang):
+            self._rolls[item.attempt.key] = Roll(item)
+        self._admission.add(item)
 
     def _take_answer(
-        self, item: StartTask | Fan, rest: Fan | None, reusable: Mapping[TaskKey, Outcome]
+        self, item: StartTask | Fan | Gang, rest: Fan | None, reusable: Mapping[TaskKey, Outcome]
     ) -> Iterator[Command]:
         """Clone what was found, and put the others in line."""
         if self._stopping:
             return
-        others: StartTask | Fan | None
+        found: Sequence[StartTask] = ()
+        others: StartTask | Fan | Gang | None = item
         if isinstance(item, Fan):
             found, others = list(tasks_in(item, reusable)), fan_without(item, reusable)
-        elif item.attempt.key in reusable:
-            found, others = [item], None
-        else:
-            found, others = [], item
+        elif item.is_in(reusable) if isinstance(item, Gang) else item.attempt.key in reusable:
+            found, others = tasks_of(item), None
         if others is not None:
-            self._admission.add(others)
+            self._add(others)
         for task in found:
             yield from self._clone(task, reusable)
         if rest is not None:
             yield from self._line_up(rest)
 
-    def _hand_over(self, task: StartTask, outcome: Outcome) -> Sequence[StartTask | Fan]:
+    def _go_on(self, task: StartTask, outcome: Outcome) -> Iterator[Command]:
+        for item in self._hand_over(task, outcome):
+            yield from self._line_up(item)
+
+    def _hand_over(self, task: StartTask, outcome: Outcome) -> Sequence[StartTask | Fan | Gang]:
         """Pass a task's outcome on; return what may start because of it."""
         key = task.attempt.key
         node = self._graph[key.step]
@@ -256,6 +244,8 @@ class Scheduler:
                 self._ended = True
             case Kind.FOREACH:
                 return (self._fan(task, outcome),)
+            case Kind.GANG:
+                return (Gang.of(self._fan(task, outcome)),)
             case Kind.SWITCH:
                 targets = tuple(target for target in targets if target == outcome.choice)
                 if not targets:
@@ -283,36 +273,12 @@ class Scheduler:
         """Pass a manifest on to a step; return its task, unless it waits for other inputs."""
         key = task.attempt.key
         if self._graph[target].is_join:
-            return self._arrive(target, task, manifest)
+            joined = self._joins.arrive(target, task, manifest)
+            return None if joined is None else self._known(joined)
         turn = key.iteration + 1 if target == key.step else 0
-        return self._task(
-            TaskKey(target, key.path, turn),
-            Digests(bytes(manifest)),
-            (key.step,),
-            frames=task.frames,
-        )
-
-    def _arrive(self, join: str, task: StartTask, manifest: Digest) -> StartTask | None:
-        key, frames = task.attempt.key, task.frames
-        split = self._graph[self._graph.split_of(join)]
-        joined = None
-        if split.kind is Kind.FOREACH:
-            joined = replace(frames[-1], index=0)
-            position, width = frames[-1].index, frames[-1].width
-            waiting, frames = TaskKey(join, key.path[:-1]), frames[:-1]
-        else:
-            position, width = self._graph.branch_of(key.step, split.name), len(split.targets)
-            waiting = TaskKey(join, key.path)
-        arrivals = self._joins.get(waiting)
-        if arrivals is None:
-            arrivals = self._joins[waiting] = Arrivals(width)
-        arrivals.add(position, manifest, self._graph.rank(key.step))
-        if arrivals.missing:
-            return None
-        del self._joins[waiting]
-        return self._task(
-            waiting, arrivals.inputs(), arrivals.steps(self._order), frames=frames, joined=joined
-        )
+        following = TaskKey(target, key.path, turn)
+        inputs = Digests(bytes(manifest))
+        return self._known(StartTask(Attempt(following), inputs, (key.step,), task.frames))
 
     def _take_failure(self, task: StartTask, report: TaskFailed) -> None:
         """Put the next attempt of a failed task in line, or note that it failed for good.
@@ -322,17 +288,60 @@ class Scheduler:
         """
         key = task.attempt.key
         following = self._following(task, report)
-        if following is None and not self._cancelled:
-            self._tallies[key.step].failed += 1
+        if following is None:
+            self._fail(key, 1)
+        else:
+            self._try_again(following, at_once=following.fallback)
+
+    def _fail(self, key: TaskKey, tasks: int) -> None:
+        """Note that a task failed for good: or so many, as nodes of a gang, this one first."""
+        if not self._cancelled:
+            self._tallies[key.step].failed += tasks
             self._failed.append(key)
             self._drop_retries()
-        elif following is not None and not self._stopping:
-            retry = self._graph[key.step].policies.retry
-            if retry is None or following.fallback or retry.delay_s <= 0:
-                self._admission.add(following)
-            else:
-                self._delayed[key] = following
-                self._retries.set(key, retry.delay_s)
+
+    def _try_again(self, item: StartTask | Gang, *, at_once: bool) -> None:
+        key = item.attempt.key
+        if self._stopping:
+            return
+        retry = self._graph[key.step].policies.retry
+        if retry is None or at_once or retry.delay_s <= 0:
+            self._add(item)
+        else:
+            self._delayed[key] = item
+            self._retries.set(key, retry.delay_s)
+
+    def _take_failure_of_node(
+        self, roll: Roll, task: StartTask, report: TaskFailed
+    ) -> Iterator[Command]:
+        """Stop the other nodes of a gang when the first has failed."""
+        if roll.fail(task, report) and not self._cancelled:
+            for one in roll.gang.tasks:
+                if one.attempt.key in self._running:
+                    self._timeouts.drop(one.attempt.key)
+                    yield StopTask(one.attempt, "gang")
+        yield from self._settle(roll)
+
+    def _roll(self, key: TaskKey) -> Roll | None:
+        """Return how the gang around a task stands, if it is a node of one."""
+        return self._rolls.get(gang_of(key)) if self._rolls else None
+
+    def _settle(self, roll: Roll) -> Iterator[Command]:
+        """When all nodes of a gang have ended, hand over; or do what the first failure asks for."""
+        if roll.left:
+            return
+        del self._rolls[roll.gang.attempt.key]
+        if roll.failed is None or roll.report is None:
+            for task in roll.gang.tasks:
+                yield from self._go_on(task, roll.outcomes[task.attempt.key])
+            return
+        key = roll.failed.attempt.key
+        self._tallies[key.step].done -= len(roll.outcomes)
+        following = self._following(roll.failed, roll.report)
+        if following is None:
+            self._fail(key, len(roll.gang))
+        else:
+            self._try_again(roll.gang.like(following), at_once=following.fallback)
 
     def _following(self, task: StartTask, report: TaskFailed) -> StartTask | None:
         """Return the attempt that policies allow after a failure, or None."""
@@ -341,8 +350,9 @@ class Scheduler:
         if report.retryable and not task.last_attempt:
             return replace(task, attempt=attempt, last_attempt=self._is_last(step, attempt.number))
         catch = self._graph[step].policies.catch
-        if report.died and catch is not None and not task.fallback:
-            # The process that died could not catch for itself.
+        could_not = report.died or self._graph.is_gang(step)
+        if could_not and catch is not None and not task.fallback:
+            # A process that died could not catch for itself, nor a node for its whole gang.
             return replace(task, attempt=attempt, last_attempt=True, fallback=True)
         return None
 
@@ -350,7 +360,7 @@ class Scheduler:
         for key in self._timeouts.ring(now_s):
             yield StopTask(self._running[key].attempt, "timeout")
         for key in self._retries.ring(now_s):
-            self._admission.add(self._delayed.pop(key))
+            self._add(self._delayed.pop(key))
 
     def _cancel(self) -> Iterator[Command]:
         self._cancelled = True

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
-from flowkit.errors import FlowkitError, StepTimedOut
+from flowkit.errors import FlowkitError
 from flowkit.graph import Graph
 from flowkit.metadata import Metadata
 from flowkit.plan import (
@@ -37,6 +37,7 @@ from flowkit.plan import (
 )
 from flowkit.ports import Executor, Exit, Output
 from flowkit.records import Clone, Clones, RunEnd, RunRecord
+from flowkit.runner.failing import Failures
 from flowkit.runner.feed import IndexFeed
 from flowkit.runner.logbook import LogBook
 from flowkit.runner.progress import (
@@ -100,8 +101,7 @@ class Driver:
         self._run = driven.record.run
         self._feed = IndexFeed(driven.metadata, self._run, self._notice)
         self._started_at: dict[Attempt, datetime] = {}
-        self._stopped: dict[Attempt, str] = {}
-        self._died: dict[TaskKey, Failure] = {}
+        self._failures = Failures(driven.graph)
         self._first_failure: Failure | None = None
         self._finish: FinishRun | None = None
         self._interrupts = self._obeyed = 0
@@ -203,7 +203,7 @@ class Driver:
             case StartTask():
                 self._start(command)
             case StopTask(attempt, reason):
-                self._stopped[attempt] = reason
+                self._failures.stop(attempt, reason)
                 self._with.executor.cancel(attempt, grace_s=CANCEL_GRACE_S)
             case FinishRun():
                 self._finish = command
@@ -224,7 +224,7 @@ class Driver:
             frames=command.frames,
             joined=command.joined,
             last_attempt=command.last_attempt,
-            fallback=self._died.pop(attempt.key, None) if command.fallback else None,
+            fallback=self._failures.caught_by(attempt) if command.fallback else None,
             base=base,
             origin_run=record.origin.id if record.origin else None,
             namespace=self._with.namespace,
@@ -258,7 +258,9 @@ class Driver:
             result = self._bury(exited)
         self._feed.ended(result)
         started_at = self._started_at.pop(attempt)
-        self._stopped.pop(attempt, None)
+        if result.failure is not None:
+            self._failures.note(attempt, result.failure, died=died)
+        self._failures.end(attempt)
         again = result.status == "failed" and self._goes_on(result, died=died)
         if result.failure is not None and not again:
             self._first_failure = self._first_failure or result.failure
@@ -272,8 +274,7 @@ class Driver:
     def _bury(self, exited: Exit) -> TaskResult:
         """Write a result for an attempt whose process did not; if it did after all, that counts."""
         attempt, now = exited.attempt, datetime.now(UTC)
-        failure = self._cause_of_death(exited)
-        self._died[attempt.key] = failure
+        failure = self._failures.cause_of_death(exited)
         result = TaskResult(
             attempt=attempt,
             status="failed",
@@ -286,34 +287,12 @@ class Driver:
             return result
         return self._with.store.result(self._run, attempt) or result
 
-    def _cause_of_death(self, exited: Exit) -> Failure:
-        attempt = exited.attempt
-        node = self._with.graph[attempt.key.step]
-        match self._stopped.get(attempt):
-            case "timeout":
-                limit_s = node.policies.timeout.limit_s if node.policies.timeout else 0.0
-                error = StepTimedOut(step=node.name, limit_s=limit_s)
-                return Failure(type_name="StepTimedOut", message=error.message, hint=error.hint)
-            case "cancelled":
-                return Failure(
-                    type_name="Cancelled", message="the run was cancelled", retryable=False
-                )
-        return Failure(
-            type_name="ProcessDied",
-            message=f"the process of step `{node.name}` died: {exited.hint}",
-            hint="its log has what it printed; `@retry` tries again, `@catch` goes on without it",
-        )
-
     def _goes_on(self, result: TaskResult, *, died: bool) -> bool:
         """Whether a failed attempt is followed by another, or by what `@catch` does."""
         attempt, failure = result.attempt, result.failure
-        policies = self._with.graph[attempt.key.step].policies
         if self._asked_to_stop or self._first_failure is not None or failure is None:
             return False
-        retries = policies.retry.times if policies.retry is not None else 0
-        # `@catch` stands in once, as the attempt after the last retry.
-        stands_in = died and policies.catch is not None and attempt.number <= retries
-        return (failure.retryable and attempt.number < retries) or stands_in
+        return self._failures.goes_on(attempt, failure, died=died)
 
     def _cancel(self) -> None:
         is_first, self._obeyed = self._obeyed == 0, self._asked_to_stop

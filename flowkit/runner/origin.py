@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flowkit.client import Workspace, missing_run
 from flowkit.errors import NotFound, UsageError
-from flowkit.graph import FlowDescription
+from flowkit.graph import FlowDescription, Graph
 from flowkit.metadata import RunRow
-from flowkit.plan import ResumePlan, reusable
+from flowkit.plan import ResumePlan, reusable, whole_gangs
 from flowkit.records import Clone, RunRecord
 from flowkit.values import Digest, RunId, TaskKey
 
@@ -60,6 +60,9 @@ def clones_of(
     than this and the earlier run's is opened: the tasks are the index's to tell.
     """
     finished = workspace.metadata.finished(origin.run)
+    graph = Graph(origin.description)
+    if any(map(graph.is_gang, graph)):
+        finished = {key: finished[key] for key in whole_gangs(graph, finished)}
     outcomes = {key: clone.outcome for key, clone in finished.items()}
     cut_off = [
         row.step for row in workspace.metadata.steps(origin.run) if row.succeeded < row.total

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from flowkit.client import Workspace
 from flowkit.errors import MetadataError, StoreError
-from flowkit.plan import Artifacts, StartTask, are_equal, composed
+from flowkit.graph import Graph
+from flowkit.plan import Artifacts, StartTask, are_equal, are_one_attempt, composed
 from flowkit.records import Clone, RunRecord
 from flowkit.values import Digest, Manifest, RunId, TaskKey
 from flowkit.worker import TaskSights
@@ -29,6 +30,8 @@ class Reuse:
     ) -> None:
         self._store, self._metadata, self._warn = workspace.store, workspace.metadata, warn
         self._run, self._within = record.run, within
+        graph = Graph(record.description)
+        self._gangs = frozenset(filter(graph.is_gang, graph))
         self._joins = {node.name for node in record.description.nodes if node.is_join}
         self._sights = TaskSights(workspace.store, record.description, record.parameters)
         self._is_broken = False
@@ -48,6 +51,10 @@ class Reuse:
         for task, digest in known:
             if digest in found and (clone := self._clone(task, found[digest])) is not None:
                 clones[task.attempt.key] = clone
+        if tasks[0].attempt.key.step in self._gangs:
+            # Nodes that ended well in different attempts have never been one gang.
+            is_whole = len(clones) == len(tasks) and are_one_attempt([*clones.values()])
+            return clones if is_whole else {}
         return clones
 
     def _computed(self, step: str, digests: list[Digest]) -> dict[Digest, Clone]:

@@ -219,6 +219,13 @@ class FlowSession:
         )
         for excess in tell_excess(graph, limits):
             listener(Noticed(excess))
+        if settings.executor == "inline" and any(map(graph.is_gang, graph)):
+            listener(
+                Noticed(
+                    "the executor `inline` runs the nodes of a gang one after the other: "
+                    "they must not wait for one another"
+                )
+            )
         executor = open_executor(settings.executor, self._host)
         earlier = workspace.metadata.runs(record.run.flow, before=record.run, limit=1)
         logs = LogBook(

@@ -197,7 +197,8 @@ def _call(loaded: LoadedFlow, task: _Task, *, last_attempt: bool) -> Failure | N
     try:
         _call_step(loaded, task, limit_s=policies.timeout.limit_s if policies.timeout else None)
     except (Exception, SystemExit) as error:
-        if not (last_attempt and policies.catch):
+        # Nodes of a gang fail together: the scheduler has all of them caught, or none.
+        if policies.parallel or not (last_attempt and policies.catch):
             raise
         failure = failure_of(error)
         if policies.catch.print_exception:
@@ -252,8 +253,12 @@ def _commit(task: _Task) -> Outcome:
     for name, value in own.items():
         writer.add(name, value)
     width = None
+    items: Sequence[object] | None = None
     if transition and transition.foreach is not None:
         items = getattr(task.flow, transition.foreach)
+    elif transition and transition.nodes is not None:
+        items = range(transition.nodes)
+    if items is not None:
         _check_width(node, len(items), opened.max_num_splits)
         width = writer.add_items(items)
     dropped = () if node.is_join else opened.artifacts(0).keys() - writer.names

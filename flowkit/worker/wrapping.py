@@ -7,10 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flowkit.errors import StepRaised
-from flowkit.flow import Applied, FlowSpec, Inputs, UserStepDecorator, has_gone_on
+from flowkit.flow import (
+    Applied,
+    FlowSpec,
+    Inputs,
+    UserStepDecorator,
+    has_gone_on,
+    written_size,
+)
 from flowkit.graph import Kind, Node
 
-_HOW = frozenset({"foreach", "condition"})
+_HOW = frozenset({"foreach", "condition", "num_parallel"})
 
 
 def call_step(
@@ -107,11 +114,15 @@ class _WrappedCall:
             raise StepRaised(
                 f"a decorator of step `{node.name}` says how the flow goes on, "
                 f"with `{min(unknown)}`",
-                hint="it may give `foreach` or `condition`, the names of artifacts",
+                hint="it may give `foreach` or `condition`, names of artifacts, or `num_parallel`",
             )
         if node.kind is Kind.SWITCH:
             cases = {one.value: getattr(self._flow, one.target) for one in node.cases}
             self._flow.next(cases, condition=how.get("condition", node.condition))
+        elif node.kind is Kind.GANG:
+            (target,) = node.targets
+            size = how["num_parallel"] if "num_parallel" in how else written_size(node)
+            self._flow.next(getattr(self._flow, target), num_parallel=size)
         elif node.kind is not Kind.END:
             targets = [getattr(self._flow, target) for target in node.targets]
             self._flow.next(*targets, foreach=how.get("foreach", node.foreach))
