@@ -233,6 +233,9 @@ def _show_step(workspace: Workspace, found: Target, *, as_json: bool) -> None:
 
 def _show_task(workspace: Workspace, task: TaskRow, *, as_json: bool) -> None:
     attempts = workspace.metadata.attempts(task.run, task.key)
+    from flowkit.cli.gangs import gang_of
+
+    gang = gang_of(workspace, task)
     entries = {}
     if task.outcome is not None:
         entries = dict(sorted(workspace.store.manifest(task.outcome.manifest).artifacts.items()))
@@ -240,13 +243,14 @@ def _show_task(workspace: Workspace, task: TaskRow, *, as_json: bool) -> None:
         print_json(
             "show-task",
             **task_document(task),
+            gang=gang,
             attempts=[task_document(row) for row in attempts],
             artifacts=[artifact_document(task, name, one) for name, one in entries.items()],
         )
         return
     status = "cloned" if task.origin is not None else task.status
     print_lines([f"{paint(f'{task.run}/{task.key}', 'bold')}  {_status(status)}"])
-    _print_facts(_task_facts(task))
+    _print_facts({"gang": str(gang or ""), **_task_facts(task)})
     if len(attempts) > 1:
         print_lines([""])
         print_tasks(attempts)

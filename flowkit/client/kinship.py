@@ -37,6 +37,13 @@ def children(metadata: Metadata, graph: Graph, row: TaskRow) -> Iterator[TaskRow
                 yield child
 
 
+def nodes_of_gang(metadata: Metadata, graph: Graph, row: TaskRow) -> int | None:
+    """Return how many nodes the gang of a task has; None if it is no node of a gang."""
+    if not graph.is_gang(row.key.step):
+        return None
+    return next(one.outcome.width for one in parents(metadata, graph, row) if one.outcome)
+
+
 def _hands_over(graph: Graph, parent: TaskRow, child: TaskRow) -> bool:
     is_same_step = parent.key.step == child.key.step
     if child.key.iteration != (parent.key.iteration + 1 if is_same_step else 0):

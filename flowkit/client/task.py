@@ -117,6 +117,11 @@ class Task(RunPart):
         return path[-1] if path else None
 
     @property
+    def num_nodes(self) -> int | None:
+        """How many nodes its gang has, of which it is number `index`; None if it is no node."""
+        return kinship.nodes_of_gang(self._workspace.metadata, self._run.graph, self.row)
+
+    @property
     def status(self) -> AttemptStatus:
         """How the attempt stands; `lost`: it ran when its run's driver died."""
         return self.row.status

@@ -158,13 +158,16 @@ def memo(*args: Any, **options: Any) -> Any:
     return _policy("memo", args, options)
 
 
-def parallel(function: Function, /) -> Function:
+@overload
+def parallel(function: Function, /) -> Function: ...
+@overload
+def parallel() -> Callable[[Function], Function]: ...
+def parallel(*args: Any, **options: Any) -> Any:
     """Run the step's tasks as a gang: all at once, and as one; `num_parallel` says how many.
 
     `current.parallel` tells each task which node of the gang it is.
     """
-    marked: Function = _policy("parallel", (function,), {})
-    return marked
+    return _policy("parallel", args, options)
 
 
 @overload
