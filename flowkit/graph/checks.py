@@ -175,10 +175,12 @@ def gangs(flow: JudgedFlow) -> Iterator[Fault]:
     openers = {
         one: node for node in nodes.values() if node.kind is Kind.GANG for one in node.targets
     }
+    # Where a way is not known, it may be the one that is missed.
+    is_known = not (flow.unread or flow.unclear or flow.ways.loose or flow.ways.doubtful)
     for node in nodes.values():
         opener = openers.get(node.name)
         if opener is None:
-            if node.policies.parallel and not flow.unread:
+            if node.policies.parallel and is_known:
                 yield Fault(
                     "parallel-misplaced",
                     f"step `{node.name}` has `@parallel`, but no step leads to it by "
@@ -196,7 +198,9 @@ def gangs(flow: JudgedFlow) -> Iterator[Fault]:
                 f"write `@parallel` above `def {node.name}(self)`",
                 place=node.place,
             )
-        if node.name in flow.unread or not set(node.targets) <= nodes.keys():
+        if node.name in flow.unread or is_silent(node):
+            continue
+        if any(one not in nodes or one in flow.unclear for one in node.targets):
             continue
         if node.kind is not Kind.LINEAR or not nodes[node.targets[0]].is_join:
             yield Fault(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from flowkit.graph import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Choice = TypeVar("Choice")
 
 _FILE = "flow.py"
+_IN_GANG = Policies(parallel=True)
 
 
 def describe_node(
@@ -33,7 +35,10 @@ def describe_node(
     is_join: bool = False,
     policies: Policies | None = None,
 ) -> Node:
-    """Make a node that is valid by itself: a switch has a case a target, a foreach its items."""
+    """Make a node that is valid by itself: a switch has a case a target, a foreach its items.
+
+    The step that a gang leads to needs policies that say so.
+    """
     return Node(
         name=name,
         kind=kind,
@@ -41,6 +46,7 @@ def describe_node(
         targets=targets,
         is_join=is_join,
         foreach="items" if kind is Kind.FOREACH else None,
+        num_parallel="self.nodes" if kind is Kind.GANG else None,
         condition="choice" if kind is Kind.SWITCH else None,
         cases=tuple(Case(one, one) for one in targets) if kind is Kind.SWITCH else (),
         policies=policies or Policies(),
@@ -107,6 +113,20 @@ def _shapes() -> dict[str, FlowDescription]:
             node("join", linear, "end", is_join=True),
             end,
         ],
+        "gang": [
+            node("start", Kind.GANG, "train"),
+            node("train", linear, "join", policies=_IN_GANG),
+            node("join", linear, "end", is_join=True),
+            end,
+        ],
+        "gang_in_foreach": [
+            node("start", foreach, "open"),
+            node("open", Kind.GANG, "train"),
+            node("train", linear, "gather", policies=_IN_GANG),
+            node("gather", linear, "join", is_join=True),
+            node("join", linear, "end", is_join=True),
+            end,
+        ],
         "loop": [
             node("start", linear, "turn"),
             node("turn", switch, "turn", "end"),
@@ -130,7 +150,7 @@ SHAPES: Mapping[str, FlowDescription] = _shapes()
 def flow_descriptions(
     *, depth: int = 2, with_policies: bool = True
 ) -> SearchStrategy[FlowDescription]:
-    """Return a strategy of valid flows: chains, splits, foreaches, switches and loops, nested.
+    """Return a strategy of valid flows: chains, splits, foreaches, gangs, switches, loops, nested.
 
     `depth`: how often one may be inside another. Without policies no step has a retry, catch,
     timeout, resources or limit.
@@ -160,7 +180,9 @@ class _Composer:
             self._add(Kind.END, name="start")
         elif shape == "joined":
             end = self._add(Kind.END, name="end", is_join=True)
-            self._open(end, depth, kind=self._pick(Kind.SPLIT, Kind.FOREACH), name="start")
+            self._open(
+                end, depth, kind=self._pick(Kind.SPLIT, Kind.FOREACH, Kind.GANG), name="start"
+            )
         else:
             self._chain(self._add(Kind.END, name="end"), depth, name="start")
         return describe_flow(*reversed(self._nodes))
@@ -174,7 +196,7 @@ class _Composer:
     def _block(
         self, after: str, depth: int, *, is_join: bool = False, name: str | None = None
     ) -> str:
-        nested = (Kind.SPLIT, Kind.FOREACH, Kind.SWITCH)
+        nested = (Kind.SPLIT, Kind.FOREACH, Kind.GANG, Kind.SWITCH)
         kind = self._pick(Kind.LINEAR, *nested) if depth else Kind.LINEAR
         if kind is Kind.LINEAR:
             return self._add(kind, after, is_join=is_join, name=name)
@@ -187,7 +209,10 @@ class _Composer:
         self, join: str, depth: int, *, kind: Kind, is_join: bool = False, name: str | None
     ) -> str:
         arms = self._pick(2, 3) if kind is Kind.SPLIT else 1
-        targets = [self._chain(join, depth - 1) for _ in range(arms)]
+        if kind is Kind.GANG:
+            targets = [self._add(Kind.LINEAR, join, in_gang=True)]
+        else:
+            targets = [self._chain(join, depth - 1) for _ in range(arms)]
         return self._add(kind, *targets, is_join=is_join, name=name)
 
     def _switch(self, after: str, depth: int, *, is_join: bool, name: str | None) -> str:
@@ -200,9 +225,15 @@ class _Composer:
         return self._add(Kind.SWITCH, *targets, is_join=is_join, name=name)
 
     def _add(
-        self, kind: Kind, *targets: str, is_join: bool = False, name: str | None = None
+        self,
+        kind: Kind,
+        *targets: str,
+        is_join: bool = False,
+        in_gang: bool = False,
+        name: str | None = None,
     ) -> str:
         policies = self._policies(kind) if self._with_policies else Policies()
+        policies = replace(policies, parallel=in_gang)
         name = name or self._fresh_name(kind)
         self._nodes.append(describe_node(name, kind, *targets, is_join=is_join, policies=policies))
         return name
@@ -212,7 +243,7 @@ class _Composer:
 
     def _policies(self, kind: Kind) -> Policies:
         # Catch cannot stand in for a decision how to go on.
-        may_catch = kind not in (Kind.FOREACH, Kind.SWITCH)
+        may_catch = kind not in (Kind.FOREACH, Kind.GANG, Kind.SWITCH)
         return Policies(
             retry=self._pick(None, None, Retry(1, 0), Retry(2, 5), Retry(0, 5)),
             catch=self._pick(None, Catch()) if may_catch else None,

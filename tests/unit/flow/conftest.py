@@ -18,7 +18,7 @@ import datetime, enum, functools
 from typing import Any, Literal, Optional
 from flowkit import (
     Config, FlowSpec, IncludeFile, JSONType, Parameter, config_expr,
-    catch, concurrency, environment, resources, retry, step, timeout,
+    catch, concurrency, environment, parallel, resources, retry, step, timeout,
 )
 """
 

@@ -26,7 +26,7 @@ def ways_in(description: FlowDescription) -> dict[str, set[Open]]:
             continue
         found[step].add(splits)
         for branch, target in enumerate(nodes[step].targets):
-            opens = nodes[step].kind in (Kind.SPLIT, Kind.FOREACH)
+            opens = nodes[step].kind in (Kind.SPLIT, Kind.FOREACH, Kind.GANG)
             there = (*splits, (step, branch)) if opens else splits
             left.append((target, there[:-1] if nodes[target].is_join else there))
     return found
@@ -49,7 +49,7 @@ def test_open_splits_are_those_on_every_way_from_the_start(description: FlowDesc
         assert graph.open_splits(step) == tuple(split for split, _ in splits)
         assert [graph.branch_of(step, split) for split, _ in splits] == [at for _, at in splits]
         kinds = [graph[split].kind for split, _ in splits]
-        assert graph.depth(step) == kinds.count(Kind.FOREACH)
+        assert graph.depth(step) == kinds.count(Kind.FOREACH) + kinds.count(Kind.GANG)
 
 
 @given(flow_descriptions(with_policies=False))
