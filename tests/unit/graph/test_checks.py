@@ -22,7 +22,7 @@ from flowkit.graph import (
     Policies,
     check,
 )
-from flowkit.testing.graphs import flow_descriptions
+from flowkit.testing.graphs import SHAPES, describe_node, flow_descriptions
 
 Edges = dict[str, str]
 """Steps and where they go: `a b` splits, `*a` fans out, `?a b` switches; `j+` is a join."""
@@ -285,3 +285,57 @@ def test_error_lists_all_faults_by_place() -> None:
         "    hint: do this",
     ]
     assert FlowFaults("F", [late]).message.startswith("flow `F` has 1 fault\n")
+
+
+def gang(**changes: Node | None) -> FlowDescription:
+    """Return a flow with a gang, some of its steps changed or left out."""
+    flow = SHAPES["gang"]
+    nodes = [changes.get(node.name, node) for node in flow.nodes]
+    return replace(flow, nodes=tuple(node for node in nodes if node is not None))
+
+
+def nodes_of(description: FlowDescription) -> dict[str, Node]:
+    return {node.name: node for node in description.nodes}
+
+
+class TestGangs:
+    START, TRAIN, _, _ = SHAPES["gang"].nodes
+
+    def test_a_gang_is_sound(self) -> None:
+        assert check(gang()) == []
+
+    def test_its_step_is_marked(self) -> None:
+        unmarked = replace(self.TRAIN, policies=Policies())
+        assert found(gang(train=unmarked)) == [("parallel-missing", 1)]
+
+    def test_no_other_step_is_marked(self) -> None:
+        flow = SHAPES["linear"]
+        marked = replace(nodes_of(flow)["middle"], policies=Policies(parallel=True))
+        nodes = tuple(marked if node.name == "middle" else node for node in flow.nodes)
+        assert found(replace(flow, nodes=nodes)) == [("parallel-misplaced", 1)]
+
+    def test_it_hands_over_to_a_join(self) -> None:
+        unjoined = replace(self.TRAIN, targets=("tidy",))
+        flow = gang(train=unjoined)
+        tidy = describe_node("tidy", Kind.LINEAR, "join")
+        assert found(replace(flow, nodes=(*flow.nodes, tidy))) == [("gang-unjoined", 1)]
+
+    def test_it_leads_to_one_step(self) -> None:
+        other = replace(self.TRAIN, name="other")
+        flow = gang(start=replace(self.START, targets=("train", "other")))
+        assert found(replace(flow, nodes=(*flow.nodes, other))) == [("foreach-target", 1)]
+
+    def test_what_cannot_be_known_of_it_is_not_told(self) -> None:
+        silent = replace(self.TRAIN, targets=())
+        assert found(gang(train=silent)) == [("next-missing", 1)]
+        assert [one.rule for one in check(gang(train=silent), unread={"train"})] == []
+        lost = replace(self.TRAIN, targets=("nowhere",))
+        assert found(gang(train=lost)) == [("target-unknown", 1)]
+
+    def test_catch_could_not_say_how_large_it_is(self) -> None:
+        catching = replace(self.START, policies=Policies(catch=Catch()))
+        (fault,) = check(gang(start=catching))
+        assert (fault.rule, "`num_parallel` would be unknown" in fault.message) == (
+            "catch-misplaced",
+            True,
+        )

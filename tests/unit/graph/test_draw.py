@@ -24,7 +24,7 @@ from flowkit.graph import (
     to_json,
     to_text,
 )
-from flowkit.testing.graphs import flow_descriptions
+from flowkit.testing.graphs import SHAPES, flow_descriptions
 
 
 def node(name: str, kind: Kind, *targets: str, **more: object) -> Node:
@@ -196,3 +196,26 @@ def test_json_has_a_schema_and_all_of_the_flow() -> None:
 
 def test_json_is_the_same_for_the_same_flow() -> None:
     assert to_json(MATCH) == to_json(replace(MATCH))
+
+
+def test_a_gang_is_drawn_with_its_size() -> None:
+    flow = SHAPES["gang_in_foreach"]
+    assert to_text(flow).endswith(
+        """\
+steps
+  start
+  → for each of items
+     open
+     → as a gang of self.nodes
+        train  [parallel]
+     gather    [joins open]
+  join         [joins start]
+  end
+"""
+    )
+    dot = to_dot(flow)
+    assert '"open" [label="open", peripheries=2];' in dot
+    assert '"open" -> "train" [label="self.nodes"];' in dot
+    steps = {one["name"]: one for one in msgspec.json.decode(to_json(flow))["steps"]}
+    assert (steps["open"]["kind"], steps["open"]["num_parallel"]) == ("gang", "self.nodes")
+    assert steps["train"]["policies"]["parallel"] is True

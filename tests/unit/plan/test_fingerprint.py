@@ -173,3 +173,14 @@ def test_a_join_keeps_what_it_took_over() -> None:
     old = Manifest(artifacts=entries(alpha="old", own="1", taken="2", lost="3"), own=("own",))
     left = composed(old, inherited={}, constants=entries(alpha="new"), taken=["taken"])
     assert left == entries(alpha="new", own="1", taken="2")
+
+
+def test_a_node_of_a_gang_depends_on_which_it_is_and_of_how_many() -> None:
+    node = replace(NODE, policies=Policies(parallel=True), reach=replace(NODE.reach, names=("x",)))
+    prints = [told(node, frames=(OUTER, INNER))]
+    prints += [told(node, frames=(OUTER, replace(INNER, index=2)))]
+    prints += [told(node, frames=(OUTER, replace(INNER, width=6)))]
+    digests = {one.digest for one in prints if one is not None}
+    assert len(digests) == 3
+    asking = replace(node, reach=replace(NODE.reach, names=("x", "index")))
+    assert told(asking) == prints[0]

@@ -287,9 +287,10 @@ class TestAdmission:
         play = Play(one_by_one)
         play.succeed("start", width=2)
         assert play.succeed("open/0", width=3) == ["train/0.0", "train/0.1", "train/0.2"]
-        assert play.succeed("open/1", width=1) == []
-        play.succeed("train/0.0")
-        assert play.succeed("train/0.1") == ["train/1.0"]
+        assert play.succeed("open/1", width=2) == []
+        assert play.succeed("train/0.0") == []
+        assert play.succeed("train/0.1") == []
+        assert play.succeed("train/0.2") == ["gather/0", "train/1.0", "train/1.1"]
 
     def test_a_gang_asks_for_what_its_nodes_ask_for_together(self) -> None:
         play = Play(gang(resources=Resources(cpu=2)), cpu=4)
