@@ -148,7 +148,7 @@ SHAPES: Mapping[str, FlowDescription] = _shapes()
 
 
 def flow_descriptions(
-    *, depth: int = 2, with_policies: bool = True
+    *, depth: int = 2, with_policies: bool = True, with_gangs: bool = True
 ) -> SearchStrategy[FlowDescription]:
     """Return a strategy of valid flows: chains, splits, foreaches, gangs, switches, loops, nested.
 
@@ -159,7 +159,8 @@ def flow_descriptions(
     from hypothesis import strategies
 
     def compose(draw: DrawFn) -> FlowDescription:
-        return _Composer(draw, with_policies=with_policies).flow(depth)
+        composer = _Composer(draw, with_policies=with_policies, with_gangs=with_gangs)
+        return composer.flow(depth)
 
     return strategies.composite(compose)()
 
@@ -167,11 +168,12 @@ def flow_descriptions(
 class _Composer:
     """Builds a flow from its end, so that a step's targets are there before it is."""
 
-    def __init__(self, draw: DrawFn, *, with_policies: bool) -> None:
+    def __init__(self, draw: DrawFn, *, with_policies: bool, with_gangs: bool) -> None:
         from hypothesis import strategies
 
         self._draw, self._st = draw, strategies
         self._with_policies = with_policies
+        self._fans = (Kind.FOREACH, Kind.GANG) if with_gangs else (Kind.FOREACH,)
         self._nodes: list[Node] = []
 
     def flow(self, depth: int) -> FlowDescription:
@@ -180,9 +182,7 @@ class _Composer:
             self._add(Kind.END, name="start")
         elif shape == "joined":
             end = self._add(Kind.END, name="end", is_join=True)
-            self._open(
-                end, depth, kind=self._pick(Kind.SPLIT, Kind.FOREACH, Kind.GANG), name="start"
-            )
+            self._open(end, depth, kind=self._pick(Kind.SPLIT, *self._fans), name="start")
         else:
             self._chain(self._add(Kind.END, name="end"), depth, name="start")
         return describe_flow(*reversed(self._nodes))
@@ -196,7 +196,7 @@ class _Composer:
     def _block(
         self, after: str, depth: int, *, is_join: bool = False, name: str | None = None
     ) -> str:
-        nested = (Kind.SPLIT, Kind.FOREACH, Kind.GANG, Kind.SWITCH)
+        nested = (Kind.SPLIT, *self._fans, Kind.SWITCH)
         kind = self._pick(Kind.LINEAR, *nested) if depth else Kind.LINEAR
         if kind is Kind.LINEAR:
             return self._add(kind, after, is_join=is_join, name=name)

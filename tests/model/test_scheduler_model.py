@@ -1,7 +1,8 @@
 """Any flow, any order of reports: what a scheduler promises, held against a naive model.
 
 The model knows no scheduler and no graph: it unfolds the description from the start again and
-again, with a stack of the open splits, and reads the policies itself.
+again, with a stack of the open splits, and reads the policies itself. Gangs have a model of their
+own, in `test_gangs_model`.
 """
 
 from __future__ import annotations
@@ -180,7 +181,7 @@ class AnyRun(RuleBasedStateMachine):
     """One run of any flow, told anything that could be told."""
 
     @initialize(
-        description=flow_descriptions(),
+        description=flow_descriptions(with_gangs=False),
         slots=st.integers(1, 4),
         amounts=st.sampled_from([(None, None, None), (2.0, 8000, 1), (4.0, None, 1)]),
         patience=st.integers(0, 2),
