@@ -16,6 +16,7 @@ _ORDER = (
     "element",
     "elements",
     "index",
+    "node",
     "task",
     "variable",
     "secrets",

@@ -7,13 +7,13 @@ a step reads, all that it could read counts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from blake3 import blake3
 from msgspec.json import encode
 
-from flowkit.graph import FlowDescription, Node
+from flowkit.graph import FlowDescription, Kind, Node
 from flowkit.values import ArtifactEntry, Digest, Fingerprint, Frame, Manifest, TaskKey
 
 Artifacts = Mapping[str, ArtifactEntry]
@@ -63,11 +63,16 @@ class Fingerprints:
             for artifacts in sight.inputs:
                 for name in _seen(node, artifacts):
                     components[f"artifact:{name}"] = artifacts[name].digest.hex()[:_DIGITS]
-        if not _add_place(components, node, sight):
+        gangs = [self._is_gang(frame) for frame in sight.frames]
+        if not _add_place(components, node, sight, gangs):
             return None
         lines = (f"{name}={components[name]}" for name in sorted(components))
         text = "\n".join((_TAG, node.name, *lines))
         return Fingerprint(digest=Digest(blake3(text.encode()).digest()), components=components)
+
+    def _is_gang(self, frame: Frame) -> bool:
+        node = self._nodes.get(frame.step)
+        return node is not None and node.kind is Kind.GANG
 
     def _of_step(self, node: Node) -> dict[str, str]:
         """Return the components that all tasks of a step share."""
@@ -140,12 +145,20 @@ def _digest_of_inputs(sight: TaskSight) -> str:
     return blake3(b"".join(parts)).hexdigest()[:_DIGITS]
 
 
-def _add_place(components: dict[str, str], node: Node, sight: TaskSight) -> bool:
+def _add_place(
+    components: dict[str, str], node: Node, sight: TaskSight, gangs: Sequence[bool]
+) -> bool:
     """Add where the task is among its siblings, as far as it can see that.
 
-    False if it can, but the manifest of the foreach does not tell it apart.
+    `gangs` are the frames that are no foreach. False if it can see its element, but the manifest of
+    the foreach does not tell it apart.
     """
-    names, frames = node.reach.names, sight.frames
+    names = node.reach.names
+    frames = [one for one, is_gang in zip(sight.frames, gangs, strict=True) if not is_gang]
+    if any(gangs):
+        # Whatever it asks of its gang, it is one node of so many.
+        of = ",".join(f"{one.index}/{one.width}" for one in sight.frames)
+        components["node"] = _hashed(of)
     asks = {"input", "index", "foreach_stack"}.intersection(names)
     if node.reach.is_open or "current" in names:
         components["task"] = _hashed(sight.key.task_id)
@@ -158,12 +171,9 @@ def _add_place(components: dict[str, str], node: Node, sight: TaskSight) -> bool
         if sight.joined is not None:
             wanted["elements"] = sight.elements(sight.joined)
     elif frames:
-        if node.policies.parallel:
-            # Whatever it asks of its gang, it is a node of so many.
-            components["index"] = _hashed(f"{frames[-1].index}/{frames[-1].width}")
         if "input" in asks:
             wanted["element"] = sight.element(frames[-1])
-        if "index" in asks and not node.policies.parallel:
+        if "index" in asks:
             components["index"] = _hashed(str(frames[-1].index))
     for name, digest in wanted.items():
         if digest is None:

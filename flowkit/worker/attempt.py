@@ -337,7 +337,7 @@ class _Opened:
             inherited=inherited,
             load=self._store.load,
             element=self._element,
-            frames=frames,
+            frames=tuple(frame for frame in frames if not self._is_gang(frame)),
         )
 
     def _open_input(self, at: int) -> FlowSpec:
@@ -349,6 +349,10 @@ class _Opened:
         state = self._state(step, self.artifacts(at), frames)
         state.is_input = True
         return open_flow(self._loaded.flow_class, state)
+
+    def _is_gang(self, frame: Frame) -> bool:
+        """Whether a frame is no foreach: nodes of a gang have no elements of their own."""
+        return self._loaded.nodes[frame.step].kind is Kind.GANG
 
     def _load_element(self, frame: Frame) -> object:
         return element(self._store, frame.items, frame.index)

@@ -176,11 +176,18 @@ def test_a_join_keeps_what_it_took_over() -> None:
 
 
 def test_a_node_of_a_gang_depends_on_which_it_is_and_of_how_many() -> None:
-    node = replace(NODE, policies=Policies(parallel=True), reach=replace(NODE.reach, names=("x",)))
-    prints = [told(node, frames=(OUTER, INNER))]
-    prints += [told(node, frames=(OUTER, replace(INNER, index=2)))]
-    prints += [told(node, frames=(OUTER, replace(INNER, width=6)))]
-    digests = {one.digest for one in prints if one is not None}
-    assert len(digests) == 3
-    asking = replace(node, reach=replace(NODE.reach, names=("x", "index")))
-    assert told(asking) == prints[0]
+    opener = describe_node("open", Kind.GANG, "work")
+    gang = Frame("open", 1, 5, digest("nodes"))
+
+    def of_node(frame: Frame, *names: str) -> Fingerprint:
+        node = replace(NODE, reach=replace(NODE.reach, names=names))
+        described = describe_flow(opener, node, describe_node("end", Kind.END))
+        found = told(node, frames=(OUTER, frame), nodes=described.nodes)
+        assert found is not None
+        return found
+
+    which = [gang, replace(gang, index=2), replace(gang, width=6)]
+    assert len({of_node(frame, "x").digest for frame in which}) == 3
+    # The element is that of the foreach around the gang.
+    assert "element" in of_node(gang, "x", "input").components
+    assert "index" in of_node(gang, "x", "index").components
