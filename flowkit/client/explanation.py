@@ -134,7 +134,7 @@ class _Explainer:
 
     def _changes(self, before: _Side, after: _Side) -> tuple[Change, ...]:
         found = differences(before.components, after.components)
-        is_moved = any(one.kind == "index" for one in found)
+        is_moved = any(one.kind in ("index", "node") for one in found)
         return tuple(
             _change(one, before, after)
             for one in found
@@ -253,6 +253,8 @@ def _told(kind: str, name: str) -> str:
             return "its place in the foreach"
         case "secrets":
             return "where its `@secrets` are kept"
+        case "node":
+            return "its place in its gang"
         case "catch":
             return "`@catch`"
         case "python":

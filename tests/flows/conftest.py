@@ -37,7 +37,7 @@ from flowkit.values import Failure
 PRELUDE = """\
 import os, random, signal, subprocess, sys, time
 from flowkit import (FlowSpec, JSONType, Parameter, Task, Run, catch, concurrency, current,
-                     environment, memo, resources, retry, step, timeout)
+                     environment, memo, parallel, resources, retry, step, timeout)
 """
 
 _numbers = count()

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 SOON = "seconds_between_retries=0"
 
 GANG = """
-    from flowkit import parallel
 
     FOLDER = os.path.dirname(__file__)
 
@@ -478,7 +477,7 @@ def test_reuse_takes_a_gang_as_a_whole_and_knows_its_size(lab: Lab) -> None:
 def test_a_gang_is_drawn(lab: Lab) -> None:
     file = lab.write(
         PLAIN.replace("        @parallel", "        @card\n        @parallel").replace(
-            "import parallel", "import card, parallel"
+            "FOLDER = os", "from flowkit import card\n\n    FOLDER = os"
         )
     )
     assert lab.cli("check", str(file)).returncode == 0

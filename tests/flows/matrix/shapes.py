@@ -260,6 +260,16 @@ SHAPES = [
         gather=joins("end"),
         end=None,
     ),
+    shape("gang", start=Gang("train", 3), train="gather", gather=joins("end"), end=None),
+    shape(
+        "gang in foreach",
+        start=Each("open", ("x", "y")),
+        open=Gang("train", 2),
+        train="gather",
+        gather=joins("all"),
+        all=joins("end"),
+        end=None,
+    ),
     shape("switch", start=COLOURS, warm="end", cold="end", end=None),
     shape(
         "nested switch",
