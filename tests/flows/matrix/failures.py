@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from flowkit.client import Task
 from matrix.behaviour import Behaviour, Launch
-from matrix.shapes import Switch
+from matrix.shapes import Gang, Switch
 
 if TYPE_CHECKING:
     from matrix.behaviour import Cell, Ended, Executor
@@ -43,14 +43,20 @@ if current.retry_count == 1:
             task = ended.task(due)
             assert (task.data.tried, task.current_attempt, task.stdout) == (2, 2, "attempt 2\n")
             first = Task(task.pathspec, attempt=0, workspace=cell.lab.workspace)
-            assert (first.metadata_dict["attempt"], first.stdout) == ("0", "attempt 0\n")
+            assert first.metadata_dict["attempt"] == "0"
             assert not first.successful
+            # Another node may have failed before this one came to print.
+            assert first.stdout == "attempt 0\n" or cell.shape.is_gang(due.step)
         start = f"{ended.run.pathspec}/start"
         assert cell.cli("logs", start, "--attempt", "0", "--stdout") == "attempt 0\n"
 
 
 class Catches(Behaviour):
     """`@catch` keeps what was set before, holds the exception, and goes on."""
+
+    def fits(self, shape: Shape) -> bool:
+        """Not with gangs: `@catch` stands in for all their nodes, as `test_gangs` shows."""
+        return not shape.has(Gang)
 
     def decorators(self, node: Node) -> tuple[str, ...]:
         """Catch where the way on is known."""

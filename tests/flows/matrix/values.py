@@ -214,7 +214,7 @@ class Merges(Behaviour):
         """Try all ways to merge in joins, and leave what can and what cannot be merged."""
         if not node.joins:
             ends = "" if node.next else _OUTSIDE
-            return f"self.common = 'common'\nself.clash = (self.index, self.trail)\n{ends}"
+            return f"self.common = 'common'\nself.clash = (current.task_id, self.trail)\n{ends}"
         own = [name for kind, name in ((Each, "items"), (Switch, "key")) if shape.has(kind)]
         return _MERGE.replace("OWN", repr(["clash", *own, "tried"]))
 
@@ -253,7 +253,7 @@ if len(inputs) > 1:
     self.merge_artifacts(inputs, include=["common"])
 tried += [all(one.common == "common" for one in inputs), self.common, hasattr(self, "clash")]
 self.tried = tried
-self.clash = (self.index, self.trail)
+self.clash = (current.task_id, self.trail)
 """
 
 VALUES = [Artifacts(), Splits(), Constants(), Parameters(), Files(), Configs(), Merges()]
