@@ -88,11 +88,12 @@ class Scheduler:
                 commands += self._clone(self._first(parameters), reusable)
             case TaskSucceeded(attempt, outcome) if task := self._retire(attempt):
                 self._tallies[attempt.key.step].done += 1
-                if (roll := self._roll(attempt.key)) is not None:
+                if self._rolls and (roll := self._roll(attempt.key)) is not None:
                     roll.succeed(task, outcome)
                     commands += self._settle(roll)
                 else:
-                    commands += self._go_on(task, outcome)
+                    for item in self._hand_over(task, outcome):
+                        commands += self._line_up(item)
             case TaskFailed(attempt) if task := self._retire(attempt):
                 if (roll := self._roll(attempt.key)) is not None:
                     commands += self._take_failure_of_node(roll, task, event)
@@ -230,10 +231,6 @@ class Scheduler:
         if rest is not None:
             yield from self._line_up(rest)
 
-    def _go_on(self, task: StartTask, outcome: Outcome) -> Iterator[Command]:
-        for item in self._hand_over(task, outcome):
-            yield from self._line_up(item)
-
     def _hand_over(self, task: StartTask, outcome: Outcome) -> Sequence[StartTask | Fan | Gang]:
         """Pass a task's outcome on; return what may start because of it."""
         key = task.attempt.key
@@ -324,7 +321,7 @@ class Scheduler:
 
     def _roll(self, key: TaskKey) -> Roll | None:
         """Return how the gang around a task stands, if it is a node of one."""
-        return self._rolls.get(gang_of(key)) if self._rolls else None
+        return self._rolls.get(gang_of(key))
 
     def _settle(self, roll: Roll) -> Iterator[Command]:
         """When all nodes of a gang have ended, hand over; or do what the first failure asks for."""
@@ -333,7 +330,8 @@ class Scheduler:
         del self._rolls[roll.gang.attempt.key]
         if roll.failed is None or roll.report is None:
             for task in roll.gang.tasks:
-                yield from self._go_on(task, roll.outcomes[task.attempt.key])
+                for item in self._hand_over(task, roll.outcomes[task.attempt.key]):
+                    yield from self._line_up(item)
             return
         key = roll.failed.attempt.key
         self._tallies[key.step].done -= len(roll.outcomes)
