@@ -227,8 +227,21 @@ def crowded() -> Recorder:
     return play
 
 
+def ganged() -> Recorder:
+    train = Policies(parallel=True, retry=Retry(1, 30), catch=Catch())
+    play = Recorder("gang_in_foreach", limits=Limits(slots=4), train=train).tick(1000.0).begin()
+    play.succeed("start/0", width=3).succeed("open/0", width=3).succeed("open/1", width=2)
+    play.fail("train/0.1").fail("train/0.0", died=True).succeed("train/0.2")
+    play.succeed("open/2", width=6).tick(1000.5, 1030.5)
+    play.succeed("train/1.1", "train/1.0", "gather/1")
+    play.succeed(*(f"train/2.{node}" for node in reversed(range(6))), "gather/2")
+    play.fail("train/0.0").fail("train/0.1", died=True).fail("train/0.2", died=True)
+    return play.succeed("train/0.0", "train/0.1", "train/0.2", "gather/0", "join/0", "end/0")
+
+
 SCENARIOS: dict[str, Callable[[], Recorder]] = {
-    story.__name__: story for story in (branches, cancelled, crowded, failed, resumed, retried)
+    story.__name__: story
+    for story in (branches, cancelled, crowded, failed, ganged, resumed, retried)
 }
 
 if __name__ == "__main__":
