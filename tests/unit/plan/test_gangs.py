@@ -347,6 +347,15 @@ class TestCloning:
         whole = ["clone train/0", "clone train/1", "join/0"]
         assert play.tell(ReusableFound(1, known)) == (whole if lost is None else nodes(2))
 
+    def test_a_gang_that_is_found_after_a_failure_is_not_cloned(self) -> None:
+        play = Play(beside(), asks=("train",))
+        play.succeed("start")
+        play.succeed("list", width=2)
+        assert play.succeed("open", width=1) == ["question 1"]
+        assert play.fail("work/0") == []
+        assert play.tell(ReusableFound(1, {TaskKey("train", (0,)): an_outcome("0")})) == []
+        assert play.succeed("work/1") == ["failed work/0"]
+
 
 RUN = RunId("AnyFlow", "1")
 
