@@ -70,7 +70,7 @@ def find_task(
 
 def _still_fits(node: Node, outcome: Outcome) -> bool:
     """Say whether a step, as it is now, could have come to an outcome."""
-    if node.kind is Kind.FOREACH:
+    if node.kind in (Kind.FOREACH, Kind.GANG):
         return outcome.width is not None
     if node.kind is Kind.SWITCH:
         return outcome.choice in node.targets

@@ -506,3 +506,43 @@ def test_a_runner_spins_in_an_event_loop(lab: Any) -> None:
 
     assert asyncio.run(spin()) == 12
     assert [str(run.id) for run in Flow("Shop", workspace=lab.workspace)] == ["1"]
+
+
+def test_a_node_of_a_gang_spins_alone_and_its_join_after_all(
+    any_lab: Any, spin: Callable[..., Any]
+) -> None:
+    any_lab.run(
+        """
+    from flowkit import parallel
+
+    class Ganging(FlowSpec):
+        @step
+        def start(self):
+            self.next(self.node, num_parallel=3)
+
+        @parallel
+        @step
+        def node(self):
+            self.place = (current.parallel.node_index, current.parallel.num_nodes)
+            print("node", self.place)
+            self.next(self.gather)
+
+        @step
+        def gather(self, inputs):
+            print("places", [one.place for one in inputs])
+            self.next(self.end)
+
+        @step
+        def end(self): ...
+    """
+    )
+    assert _printed(spin("node/2")) == ["node (2, 3)"]
+    assert _printed(spin("node")) == ["node (0, 3)"]
+    assert _printed(spin("gather")) == ["places [(0, 3), (1, 3), (2, 3)]"]
+    spun, _ = spin("start")
+    assert spun.goes_on == ("node",)
+
+
+def _printed(spun: tuple[Spun, list[RunFact]]) -> list[str]:
+    assert spun[0].end.status == "succeeded"
+    return [one.text for one in spun[1] if isinstance(one, Printed)]
