@@ -254,7 +254,55 @@ def note(run):
         assert (cell.folder / "hooks.txt").read_text() == f"{ended.run.pathspec} True\n"
 
 
+class Spins(Behaviour):
+    """A step spun after a run sees what it saw there, and no run learns of it."""
+
+    def lines(self, node: Node, shape: Shape, executor: Executor) -> str:
+        """Tell what is seen."""
+        return "print(self.trail, (self.index, self.input))"
+
+    def check(self, cell: Cell, ended: Ended) -> None:
+        """Spun, the last task of each step prints what it did."""
+        before = cell.json("list", "tasks", ended.run.pathspec)["tasks"]
+        last = {due.step: due for due in cell.shape.due()}
+        for due in last.values():
+            task = ended.task(due)
+            words = ("spin", str(cell.lab.file), task.pathspec)
+            spun = cell.cli("--quiet", *words, "--executor", "inline")
+            assert task.stdout in spun
+        assert cell.json("list", "tasks", ended.run.pathspec)["tasks"] == before
+        assert len(cell.json("list", "runs")["runs"]) == 1
+
+
+class Secrets(Behaviour):
+    """Every step has its secret, and nothing that is kept or printed shows it."""
+
+    before_class = "from flowkit import secrets\n"
+
+    def launch(self, cell: Cell) -> Launch:
+        """Write a file with one."""
+        (cell.folder / "secret.env").write_text("PASSWORD='correct horse battery'")
+        return Launch()
+
+    def decorators(self, node: Node) -> tuple[str, ...]:
+        """Fetch it."""
+        return ("secrets(sources=['env-file.secret.env'])",)
+
+    def lines(self, node: Node, shape: Shape, executor: Executor) -> str:
+        """Use it, and print it."""
+        return "self.length = len(os.environ['PASSWORD'])\nprint('with', os.environ['PASSWORD'])"
+
+    def check(self, cell: Cell, ended: Ended) -> None:
+        """It was there, and it is masked."""
+        for due in cell.shape.due():
+            task = ended.task(due)
+            assert (task.data.length, task.stdout) == (21, "with ***\n")
+        assert "horse" not in ended.out + ended.err
+        for file in cell.lab.home.rglob("*"):
+            assert not file.is_file() or b"horse" not in file.read_bytes()
+
+
 SURROUNDINGS = [
     *(RunIdFiles(), Projects(), Tags(), Logs(), Cards(), Formats(), Reuses()),
-    *(Decorated(), Mutated(), Hooks()),
+    *(Decorated(), Mutated(), Hooks(), Spins(), Secrets()),
 ]
