@@ -11,6 +11,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+import flowkit
 from flowkit.worker import Line, LineReader
 from flowkit.worker.output import LARGEST_FRAME, text_output
 
@@ -127,8 +128,7 @@ def test_what_a_process_printed_before_it_was_killed_has_left_it(tmp_path: Path)
     done = subprocess.run(
         [sys.executable, str(script)],
         capture_output=True,
-        cwd=Path.cwd(),
-        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        env={**os.environ, "PYTHONPATH": str(Path(flowkit.__file__).parent.parent)},
         check=False,
     )
     assert done.returncode == -9
