@@ -18,16 +18,19 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 1 << 16
 _MOST_BYTES: Final = 4 << 20
-_LEAST_BYTES: Final = 1 << 18
+_LEAST_BYTES: Final = 1 << 17
 """Less would not hold long lines: one that is longer than a block cannot be read."""
 _NAMELESS: Final = re.compile(r"_col\d+")
 
 
 def block_bytes(memory_bytes: int | None) -> int:
-    """Return how much text to parse at a time; several blocks are in memory together."""
+    """Return how much text to parse at a time.
+
+    pyarrow reads up to 32 blocks ahead, and of two files while one gives way to the next.
+    """
     if memory_bytes is None:
         return _MOST_BYTES
-    return min(_MOST_BYTES, max(_LEAST_BYTES, memory_bytes // 64))
+    return min(_MOST_BYTES, max(_LEAST_BYTES, memory_bytes // 128))
 
 
 class StreamedFile(Protocol):
