@@ -9,6 +9,8 @@ Every public name loads on first use, so that importing flowkit costs next to no
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from flowkit.lazy import loads
@@ -307,6 +309,17 @@ _ROOMS = {
     "flowkit.table": "DataFrame Table",
 }
 __getattr__ = loads("flowkit", _ROOMS)
+
+
+class _Flat(ModuleType):
+    """The package: its `metadata` is the function, whenever the room of that name is imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name == "metadata" and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Flat
 
 
 def __dir__() -> list[str]:

@@ -50,6 +50,22 @@ def test_a_public_name_can_be_imported_and_is_documented(name: str) -> None:
     assert name in dir(flowkit)
 
 
+def test_no_public_name_gives_way_to_a_room_that_is_imported() -> None:
+    script = (
+        "import importlib, pkgutil, types, flowkit\n"
+        "for room in pkgutil.iter_modules(flowkit.__path__):\n"
+        "    if not room.name.startswith('_'):\n"
+        "        importlib.import_module(f'flowkit.{room.name}')\n"
+        "for name in flowkit.__all__:\n"
+        "    assert not isinstance(getattr(flowkit, name), types.ModuleType), name\n"
+        "from flowkit import *\n"
+        "assert metadata.__name__ == 'metadata' and callable(metadata)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", script], check=True, cwd=Path(flowkit.__file__).parents[1]
+    )
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no_such_name"):
         flowkit.no_such_name  # noqa: B018
