@@ -101,13 +101,14 @@ class Step(RunPart):
             yield from (task for task in self.tasks() if task.index == 0)
 
     def tasks(
-        self, *, status: AttemptStatus | None = None, limit: int | None = None
+        self, *tags: str, status: AttemptStatus | None = None, limit: int | None = None
     ) -> Iterator[Task]:
         """Yield the tasks in the order of their keys, `limit` at most.
 
+        `tags`: none of the tasks unless the run, whose tags they have, has all of them.
         `status`: only tasks whose latest attempt stands so.
         """
-        left = limit
+        left = limit if {*tags} <= self.tags else 0
         last: TaskRow | None = None
         while left is None or left > 0:
             size = _PAGE if left is None else min(left, _PAGE)

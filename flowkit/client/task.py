@@ -14,7 +14,7 @@ from flowkit.client.task_logs import printing_attempt, read_log
 from flowkit.client.values import Artifacts, ArtifactValues, Entries
 from flowkit.client.views import RunPart, missing_step, not_found, restore, split_pathspec
 from flowkit.client.workspace import Workspace
-from flowkit.errors import NotFound
+from flowkit.errors import NotFound, UsageError
 from flowkit.logs import Stream, whole_lines
 from flowkit.metadata import AttemptRow, AttemptStatus, TaskRow
 from flowkit.values import Failure, TableUse, TaskKey
@@ -220,7 +220,18 @@ class Task(RunPart):
     def loglines(
         self, stream: Stream, as_unicode: bool = True
     ) -> Iterator[tuple[datetime, str | bytes]]:
-        """Yield the lines of a stream, without their newlines, with the time of each in UTC."""
+        """Yield the lines of a stream, without their newlines, with the time of each in UTC.
+
+        Raises:
+            UsageError: there is no such stream.
+        """
+        if stream not in ("stdout", "stderr"):
+            raise UsageError(
+                f"there is no stream `{stream}`", hint="choose one of `stdout`, `stderr`"
+            )
+        return self._lines(stream, as_unicode)
+
+    def _lines(self, stream: Stream, as_unicode: bool) -> Iterator[tuple[datetime, str | bytes]]:
         printed = (line for line in self._log() if line.stream == stream)
         for line in whole_lines(printed):
             text = line.text.removesuffix(b"\n")

@@ -10,6 +10,7 @@ import pytest
 import flowkit
 from flowkit.client import Metadatum, Run, Task, default_metadata, get_metadata, metadata
 from flowkit.errors import UsageError
+from flowkit.runner import RunOptions
 
 if TYPE_CHECKING:
     from conftest import Lab
@@ -133,3 +134,15 @@ def test_old_name_of_an_exception_catches_what_a_step_raises(lab: Lab) -> None:
             raise MetaflowException("mine")
     """)
     assert (ran.failure.type_name, ran.failure.message) == ("FlowkitError", "mine")
+
+
+def test_tasks_are_filtered_by_the_tags_of_their_run(lab: Lab) -> None:
+    ran = lab.run(FLOW, options=RunOptions(tags=("nightly",)))
+    assert [task.id for task in ran.run["each"].tasks("nightly")] == ["0", "1"]
+    assert list(ran.run["each"].tasks("nightly", "other")) == []
+
+
+def test_lines_of_a_stream_that_is_not_there_are_refused(lab: Lab) -> None:
+    task = lab.run(FLOW).run["start"].task
+    with pytest.raises(UsageError, match="there is no stream `both`"):
+        task.loglines("both")  # type: ignore[arg-type]
