@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 from collections import deque
@@ -159,6 +160,17 @@ class Runner:
         trace: TracebackType | None,
     ) -> None:
         self.cleanup()
+
+    async def __aenter__(self) -> Runner:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await asyncio.to_thread(self.cleanup)
 
     def _order(self, given: Mapping[str, Any], resumes: Resumption | None = None) -> Order:
         left = dict(given)

@@ -57,6 +57,15 @@ def test_a_run_is_awaited_while_the_loop_goes_on(runner: Runner) -> None:
     asyncio.run(main())
 
 
+def test_a_runner_stops_what_goes_on_where_its_async_block_ends(runner: Runner) -> None:
+    async def main() -> str:
+        async with runner as same:
+            running = await same.async_run(fifo="fifo")
+        return running.status
+
+    assert asyncio.run(main()) != "running"
+
+
 def test_lines_are_streamed_and_a_stream_is_taken_up_again(runner: Runner) -> None:
     async def main() -> None:
         async with await runner.async_run(fifo="fifo") as running:
