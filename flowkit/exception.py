@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from flowkit.client import MetaflowNamespaceMismatch, MetaflowNotFound
     from flowkit.errors import MetaflowException, MetaflowInternalError, TimeoutException
     from flowkit.flow import (
+        FailureHandledByCatch,
         MetaflowExceptionWrapper,
         MissingInMergeArtifactsException,
         UnhandledInMergeArtifactsException,
     )
 
 __all__ = [
+    "FailureHandledByCatch",
     "MetaflowException",
     "MetaflowExceptionWrapper",
     "MetaflowInternalError",
@@ -36,7 +38,7 @@ __getattr__ = loads(
         "flowkit.client": "MetaflowNamespaceMismatch MetaflowNotFound",
         "flowkit.errors": "MetaflowException MetaflowInternalError TimeoutException",
         "flowkit.flow": (
-            "MetaflowExceptionWrapper MissingInMergeArtifactsException "
+            "FailureHandledByCatch MetaflowExceptionWrapper MissingInMergeArtifactsException "
             "UnhandledInMergeArtifactsException"
         ),
     },

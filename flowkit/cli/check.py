@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -12,7 +13,7 @@ from flowkit.cli.flows import read_description
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
 from flowkit.cli.report import near_path
-from flowkit.cli.screen import paint, print_lines
+from flowkit.cli.screen import paint, print_lines, say
 from flowkit.cli.text import count_of
 
 
@@ -27,6 +28,7 @@ from flowkit.cli.text import count_of
 def check_flow(invocation: Invocation, /, *, flow: str, as_json: bool, **given: Any) -> int:
     """Check a flow without running it: all its faults, with file, line and what to do."""
     from flowkit.graph import FlowFaults
+    from flowkit.runner import missing_backends
 
     try:
         description = read_description(invocation, flow, given)
@@ -54,4 +56,6 @@ def check_flow(invocation: Invocation, /, *, flow: str, as_json: bool, **given: 
         print_lines(
             [f"{paint('ok', 'green')}: {description.name} ({where}): {steps}, {parameters}"]
         )
+        for missing in missing_backends(description):
+            say(f"{paint('note', 'yellow', stream=sys.stderr)}: {missing.message}")
     return 0

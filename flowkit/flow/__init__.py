@@ -8,7 +8,12 @@ and reads. `current_task`: facts about the running task. `task_state`, `inputs`,
 `gangs`: what a step works with while it runs.
 """
 
-from flowkit.flow.caught import CaughtFailure, MetaflowExceptionWrapper
+from flowkit.flow.backends import BACKENDS
+from flowkit.flow.caught import (
+    CaughtFailure,
+    FailureHandledByCatch,
+    MetaflowExceptionWrapper,
+)
 from flowkit.flow.choosing import choose_flow, find_flows
 from flowkit.flow.config_field import Config, configs_of
 from flowkit.flow.config_value import ConfigValue, config_json, read_config_json
@@ -84,6 +89,7 @@ from flowkit.flow.user_decorators import (
 from flowkit.flow.with_specs import apply_with
 
 __all__ = [
+    "BACKENDS",
     "INLINE",
     "USER_SKIP_STEP",
     "Applied",
@@ -93,6 +99,7 @@ __all__ = [
     "ConfigsRejected",
     "Current",
     "CurrentTask",
+    "FailureHandledByCatch",
     "FlowDraft",
     "FlowMutator",
     "FlowSpec",

@@ -157,3 +157,6 @@ BASE_RULES: dict[str, PolicyRule] = {
     "conda_base": _rule("conda_base", _CONDA, '@conda_base(packages={"numpy": "2.1"})'),
 }
 """Flow decorators that name an environment for all steps."""
+
+BACKENDS = frozenset({*BACKEND_RULES, *BASE_RULES})
+"""Decorators that are read and checked, and that nothing here can run."""

@@ -27,5 +27,5 @@ class CaughtFailure(Exception):
         return f"{self.type}: {self.exception}"
 
 
-MetaflowExceptionWrapper = CaughtFailure
+MetaflowExceptionWrapper = FailureHandledByCatch = CaughtFailure
 """The name that Metaflow gives it."""

@@ -216,6 +216,9 @@ class _Module:
         for name in names:
             if name != "*" and not self._offers.has(name):
                 self._missing(_alias_line(node, name), f"`{name}`")
+            elif name in self._offers.unbacked:
+                text = f"`@{name}` is read and checked, but a flow that has it cannot be run yet"
+                self._found.remark(_alias_line(node, name), "missing", text)
 
     def _use(self, use: Use) -> None:
         root = self._roots.get(use.root.id)

@@ -47,6 +47,8 @@ class Offers:
     names: frozenset[str]
     settings: frozenset[str]
     commands: frozenset[str]
+    unbacked: frozenset[str] = frozenset()
+    """Decorators that can be read and not be run."""
 
     def has(self, name: str) -> bool:
         """Say whether `flowkit.<name>` is there."""
@@ -88,12 +90,14 @@ class Offers:
 def ask_flowkit(commands: Iterable[str]) -> Offers:
     """Ask the flowkit that runs this; `commands` are the first words of its command line."""
     import flowkit
+    from flowkit.flow import BACKENDS
     from flowkit.settings import Settings
 
     return Offers(
         names=frozenset({*flowkit.__all__, "__version__"}),
         settings=frozenset(name.upper() for name in Settings.model_fields),
         commands=frozenset(name.upper() for name in commands),
+        unbacked=BACKENDS,
     )
 
 

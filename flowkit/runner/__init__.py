@@ -10,7 +10,7 @@ run by itself; `spinning`: running it. `stopping`: asking a run to stop. `backen
 ask for that there is not.
 """
 
-from flowkit.runner.backends import BackendMissing, refuse_backends
+from flowkit.runner.backends import BackendMissing, missing_backends, refuse_backends
 from flowkit.runner.opening import Resumes, open_session
 from flowkit.runner.options import RunOptions
 from flowkit.runner.progress import (
@@ -55,6 +55,7 @@ __all__ = [
     "ended_line",
     "is_cancelled",
     "lines_of",
+    "missing_backends",
     "open_session",
     "refuse_backends",
     "told",

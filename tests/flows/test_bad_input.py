@@ -402,3 +402,21 @@ def test_a_run_outlives_its_index(lab: Lab) -> None:
     assert lab.cli("store", "reindex").returncode == 0
     assert lab.latest("Good").pathspec == "Good/2"
     assert lab.latest("Good").successful
+
+
+def test_check_tells_of_decorators_that_cannot_be_run(lab: Lab) -> None:
+    lab.write(
+        """
+    from flowkit import conda_base, kubernetes
+
+    @conda_base(python="3.12")
+    class Elsewhere(FlowSpec):
+        @kubernetes
+        @step(start=True, end=True)
+        def only(self): ...
+    """
+    )
+    done = lab.cli("check", str(lab.file))
+    assert done.returncode == 0
+    assert "step `only` asks for `@kubernetes`" in done.stderr
+    assert "flow `Elsewhere` asks for `@conda_base`" in done.stderr

@@ -95,6 +95,12 @@ def test_names_that_flowkit_does_not_have_are_told_before_and_after() -> None:
     assert not again.changes
 
 
+def test_decorators_that_cannot_be_run_yet_are_told() -> None:
+    found = migrated("from metaflow import FlowSpec, kubernetes, conda_base, retry")
+    assert [one.text.split("`")[1] for one in found.remarks] == ["@conda_base", "@kubernetes"]
+    assert found.after == "from flowkit import FlowSpec, kubernetes, conda_base, retry"
+
+
 def test_a_name_counts_as_missing_until_flowkit_has_it() -> None:
     more = Offers(OFFERS.names | {"Nothing"}, OFFERS.settings, OFFERS.commands)
     text = "from metaflow.plugins.things import Nothing"
