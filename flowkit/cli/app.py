@@ -127,7 +127,10 @@ def _script_options() -> list[click.Option]:
         *config_options(),
         click.Option(["--datastore-root"], metavar="DIR", hidden=True),
         click.Option(["--pylint/--no-pylint"], default=None, hidden=True),
-        click.Option(["--package-suffixes"], hidden=True),
+        *(
+            click.Option([f"--{name}"], hidden=True, expose_value=False)
+            for name in ("package-suffixes", "event-logger", "monitor")
+        ),
         *(
             click.Option([f"--{name}"], hidden=True, callback=_only_local, expose_value=False)
             for name in ("datastore", "metadata", "environment")

@@ -228,7 +228,7 @@ def _single(found: Found, pathspec: str) -> Card:
             f"`{pathspec}` has no such card",
             hint=f"`flowkit card list {pathspec}` shows those that there are",
         )
-    if len(cards) > 1:
+    if len({card.hash for card in cards}) > 1:  # equal ones are one, whichever is meant
         tasks = [task.pathspec for task, _ in found]
         known = ", ".join(f"`{card.id or card.hash[:8]}` ({card.type})" for card in cards[:8])
         raise UsageError(

@@ -151,6 +151,11 @@ class Menu(click.Group):
         Raises:
             UsageError: no command has that name.
         """
+        if not self._prefix and args[0] == "help":
+            args = [*args[1:], "--help"]
+            if len(args) == 1:
+                click.echo(ctx.get_help())
+                ctx.exit()
         two = not self._prefix and args[0] not in FAMILIES and " ".join(args[:2]) in COMMANDS
         words = 2 if two else 1
         name, rest = " ".join(args[:words]), args[words:]

@@ -27,7 +27,8 @@ _MOST_NAMES = 10
 def delete_runs(invocation: Invocation, /, *, runs: tuple[str, ...], yes: bool) -> None:
     """Delete runs: their tasks, logs and tags. Their numbers are never used again.
 
-    The bytes of their artifacts go with the next `flowkit gc`, unless another run needs them.
+    The bytes of their artifacts go with the next `flowkit gc`, unless another run needs them. Tasks
+    of other runs that were cloned from them have no log and no cards any more.
     """
     from flowkit.client import delete_run
 

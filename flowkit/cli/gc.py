@@ -83,7 +83,8 @@ def collect_garbage(
     Safe beside running flows: what was written since the oldest of them began is left alone.
 
     With `--older-than` or `--keep-last`, runs that have ended are deleted first: those that neither
-    these nor `--keep-tag` keep. What they share with other runs stays.
+    these nor `--keep-tag` keep. Artifacts that other runs share stay; what their tasks printed, and
+    their cards, go, also for tasks of other runs that were cloned from them.
     """
     from flowkit.store import Store, collect
 

@@ -245,3 +245,11 @@ def test_options_of_card_are_checked_with_the_flow(lab: Lab) -> None:
     assert "`timeout` of `@card` is 0" in done.stderr
     assert "`options` of `@card` is a dict" in done.stderr
     assert "`@card` has no option `colour`" in done.stderr
+
+
+def test_of_equal_cards_either_is_meant(lab: Lab) -> None:
+    ran = lab.run(one_step("@card(type='blank', id='a')\n@card(type='blank', id='b')"))
+    one, two = cards_of(ran)
+    assert one.hash == two.hash
+    done = lab.cli("card", "get", ran.run["only"].task.pathspec)
+    assert (done.returncode, done.stdout) == (0, one.get())

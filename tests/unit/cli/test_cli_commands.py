@@ -234,3 +234,10 @@ def test_no_parameter_can_hide_an_option_of_run() -> None:
         with pytest.raises(FlowInvalid) as caught:
             describe_flow(Hiding, file=__file__)
         assert [fault.rule for fault in caught.value.faults] == ["parameter-reserved"]  # type: ignore[attr-defined]
+
+
+def test_help_is_a_word_as_well_as_an_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["help"]) == 0
+    assert "Commands:" in capsys.readouterr().out
+    assert main(["help", "tag", "add"]) == 0
+    assert "flowkit tag add [OPTIONS] RUN TAG..." in capsys.readouterr().out
