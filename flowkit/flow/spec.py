@@ -114,7 +114,9 @@ class FlowSpec:
         names = tuple(_step_name(target) for target in targets)
         if foreach is not None:
             _fix_items(self, state.step, foreach)
-        nodes = None if num_parallel is None else gang_size(state.step, num_parallel)
+        # A size that was computed, or that a decorator gave, may be None by mistake.
+        is_gang = state.opens_gang or num_parallel is not None
+        nodes = gang_size(state.step, num_parallel) if is_gang else None
         state.transition = Transition(names, foreach=foreach, nodes=nodes)
 
     def merge_artifacts(

@@ -37,6 +37,8 @@ class TaskState:
     """Artifacts of each input, in split order, if the step is a join."""
     is_input: bool = False
     """Whether this is a task that a join joins: it is over, and can only be read."""
+    opens_gang: bool = False
+    """Whether the step's code leads to a gang, so that `self.next` has to be given its size."""
     loaded: dict[str, object] = field(default_factory=dict)
     transition: Transition | None = None
 

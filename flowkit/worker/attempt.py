@@ -295,7 +295,7 @@ class _Opened:
         joined = _Joined(self) if node.is_join else None
         inherited = {} if node.is_join else self.artifacts(0)
         state = self._state(node.name, inherited, self._spec.frames)
-        state.joined = joined
+        state.joined, state.opens_gang = joined, node.kind is Kind.GANG
         return open_flow(self._loaded.flow_class, state), state
 
     def inputs(self) -> Inputs:

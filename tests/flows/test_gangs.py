@@ -91,6 +91,13 @@ def test_a_gang_of_nobody_is_an_error_of_the_step(lab: Lab, nodes: str) -> None:
     assert "whole number" in ran.failure.hint
 
 
+def test_a_size_that_is_none_is_an_error_of_the_step_with_its_place(lab: Lab) -> None:
+    ran = lab.run(PLAIN.replace("num_parallel=self.nodes", "num_parallel=self.index"))
+    assert ran.failure.message == "step `start` gives self.next `num_parallel=None`"
+    assert ran.failure.where is not None
+    assert ran.end.exit_code == 1
+
+
 def test_the_client_and_the_command_line_know_the_control_task(lab: Lab) -> None:
     run = lab.run(PLAIN).run
     train = run["train"]
@@ -524,6 +531,8 @@ def test_a_decorator_that_goes_on_for_a_step_may_size_its_gang(lab: Lab) -> None
     """
     named = text.replace("HOW", '{"num_parallel": 2}')
     assert lab.run(named.replace("SIZE", "self.nodes")).value("count") == 2
+    none = lab.run(text.replace("HOW", '{"num_parallel": None}').replace("SIZE", "3"))
+    assert none.failure.message == "step `start` gives self.next `num_parallel=None`"
     unnamed = text.replace("HOW", "{}")
     assert lab.run(unnamed.replace("SIZE", "3")).value("count") == 3
     failed = lab.run(unnamed.replace("SIZE", "self.nodes"))
