@@ -14,7 +14,7 @@ SHORTEST: Final = 4
 """Characters that a value needs to be masked: shorter ones stand everywhere by chance."""
 SHORTEST_SOUGHT: Final = 8
 """Bytes that a value needs to be sought in data, where four of them come about by chance."""
-LONGEST: Final = 300
+LONGEST: Final = 230
 """Characters of a value that are masked in one piece; longer ones are masked in several.
 
 No spelling of so many is longer than what a pipe writes at once."""
@@ -104,9 +104,14 @@ def _spellings(value: str) -> Iterator[bytes]:
 
     for line in value.splitlines():
         for piece in _pieces(line.strip()):
+            escaped = piece.encode("unicode_escape")
             for text in (
                 piece,
                 repr(piece)[1:-1],
+                ascii(piece)[1:-1],
+                repr(piece.encode("utf-8", "surrogatepass"))[2:-1],
+                escaped.decode("ascii"),
+                repr(escaped)[2:-1],
                 json.dumps(piece)[1:-1],
                 json.dumps(piece, ensure_ascii=False)[1:-1],
                 html.escape(piece),

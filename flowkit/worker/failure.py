@@ -55,11 +55,11 @@ def failure_of(error: BaseException) -> Failure:
         message, hint, retryable = _message(error), None, True
     is_told = isinstance(error, FlowkitError) and last is None
     return Failure(
-        type_name=type(error).__name__,
+        type_name=_writable(type(error).__name__),
         message=_writable(message)[:LONGEST_MESSAGE],
         hint=hidden.text(hint) if hint else hint,
         traceback="" if is_told else _writable("".join(told.format())),
-        where=f"{last.filename}:{last.lineno}" if last else None,
+        where=_writable(f"{last.filename}:{last.lineno}") if last else None,
         retryable=retryable,
         exit_code=exit_code,
     )

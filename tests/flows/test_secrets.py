@@ -161,6 +161,14 @@ def test_a_failure_that_tells_a_secret_is_kept_and_shown_without_it(
     assert not [text for text in spellings(TOKEN, KEY) if text in everywhere]
 
 
+def test_an_exception_whose_type_is_named_by_a_secret_is_kept_without_it(any_lab: Any) -> None:
+    raising = 'raise ValueError("no entry for " + os.environ["TOKEN"])'
+    named = 'raise type(os.environ["TOKEN"], (ValueError,), {})("no entry")'
+    ran = any_lab.run(FAILING.replace(raising, named))
+    assert (ran.failure.type_name, ran.failure.message) == ("***", "no entry")
+    assert_nowhere(any_lab.home, TOKEN, KEY)
+
+
 def test_a_failure_is_shown_by_commands_without_secrets(lab: Any) -> None:
     lab.write(FAILING)
     done = lab.cli("run", str(lab.file), "--with", "catch:var=failure")

@@ -30,6 +30,17 @@ def test_a_value_is_masked_however_it_is_written(written: str) -> None:
     assert mask_of(ODD).text(f"-{written}-").replace('"', "").replace("'", "") == "-***-"
 
 
+@pytest.mark.parametrize("value", [ODD, "hünter2-hunter2", "пароль", "\U0001f511-key-\U0001f511"])
+def test_what_is_not_ascii_is_masked_in_all_of_pythons_spellings(value: str) -> None:
+    mask, escaped = mask_of(value), value.encode("unicode_escape")
+    assert mask.data(escaped) == b"***"
+    for written in (ascii(value), json.dumps(value)):
+        assert mask.text(written)[1:-1] == "***"
+    for data in (value.encode(), escaped):
+        assert mask.text(repr(data))[2:-1] == "***"
+    assert mask.text(f"{[value]!a} {[value.encode()]}") in ("['***'] [b'***']", '["***"] [b"***"]')
+
+
 def test_each_line_of_a_value_is_masked() -> None:
     assert mask_of("first line\n  second\n}").text("second, first line, }") == "***, ***, }"
 
