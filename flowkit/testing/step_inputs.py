@@ -83,13 +83,19 @@ class StepInputs:
         splits = self._graph.open_splits(step)
         self.foreaches = [one for one in splits if self._graph[one].kind is Kind.FOREACH]
         """The foreaches around the step, outermost first."""
+        self._gang = [one for one in splits if self._graph[one].kind is Kind.GANG]
 
     def may_read(self, name: str) -> bool:
         """Say whether the step reads a name on `self`, or may do so."""
         return self.node.reach.is_open or name in self.node.reach.names
 
-    def spec(self, given: Given, stack: Stack, inputs: Sequence[Input]) -> TaskSpec:
-        """Make the task, after its inputs. Raises UsageError for what does not fit."""
+    def spec(
+        self, given: Given, stack: Stack, inputs: Sequence[Input], *, gang: tuple[int, int]
+    ) -> TaskSpec:
+        """Make the task, after its inputs. Raises UsageError for what does not fit.
+
+        `gang`: which node of how many the task is, if the step runs as a gang.
+        """
         description = self._loaded.description
         parameters = {one.attribute for one in description.parameters}
         configs = {one.attribute for one in description.configs}
@@ -98,6 +104,9 @@ class StepInputs:
             Frame(step, at, width, self._elements([*[None] * at, element]))
             for step, (at, width, element) in zip(self.foreaches, stack, strict=True)
         )
+        at, nodes = gang
+        # Within a gang nothing fans out: it hands over to its join.
+        frames += tuple(Frame(one, at, nodes, self._elements(range(nodes))) for one in self._gang)
         artifacts = {name: one for name, one in given.items() if name not in parameters | configs}
         steps = tuple(dict.fromkeys(step for step, _, _ in inputs))
         if len(steps) > 1:
@@ -124,7 +133,7 @@ class StepInputs:
         """
         name = self.node.name
         split, parents = self._graph.split_of(name), self._graph.parents(name)
-        if self._graph[split].kind is Kind.FOREACH:
+        if self._graph[split].kind.fans_out:
             return [parents[0]] * count
         by_branch: dict[int, str] = {}
         for parent in parents:
@@ -202,11 +211,11 @@ class StepInputs:
         return {**constants_of(loaded.flow_class), **configs, **values}
 
     def _joined(self, inputs: Sequence[Input]) -> Frame | None:
-        """Return the foreach that the step joins, with the elements of its inputs."""
+        """Return the foreach or gang that the step joins, with the elements of its inputs."""
         if not inputs:
             return None
         split = self._graph.split_of(self.node.name)
-        if self._graph[split].kind is not Kind.FOREACH:
+        if not self._graph[split].kind.fans_out:
             return None
         elements = self._elements([element for _, _, element in inputs])
         return Frame(split, 0, len(inputs), elements)

@@ -53,7 +53,8 @@ class StepRun:
 
     `artifacts` are those that the next step would find, without parameters, configs and constants.
     `next` are the steps that it goes on to, of a switch the one that it chose. `elements` are
-    those that it fans out over, None without a foreach. `input` is the element that it was run for.
+    those that it fans out over, of a gang the numbers of its nodes, otherwise None. `input` is the
+    element that it was run for.
     """
 
     step: str
@@ -71,6 +72,7 @@ def run_step(
     index: int = 0,
     foreach_stack: Stack | None = None,
     inputs: Any = NOT_GIVEN,
+    gang: Any = NOT_GIVEN,
     skip_decorators: bool = False,
     **given: Any,
 ) -> StepRun:
@@ -94,6 +96,8 @@ def run_step(
         inputs: What a join joins: a list with the artifacts of each input, or with what
             `run_step` returned for it; or a dict of these by the step that they come from. An
             input that has an element of the foreach names it as `input`.
+        gang: Which node of how many the task is, if the step has `@parallel`: `(1, 3)` is the
+            second of three. A gang of the task alone otherwise.
         skip_decorators: Leave out decorators of the flow's own.
         given: Artifacts, parameters and configs by the names that the step reads. Parameters have
             their defaults otherwise, whatever the environment says; configs are found as for a run.
@@ -108,12 +112,14 @@ def run_step(
     loaded = read_for(flow_class, given)
     if not loaded.nodes[name].is_join and inputs is not NOT_GIVEN:
         given, given_inputs = {**given, "inputs": inputs}, NOT_GIVEN  # an artifact like others
+    if not loaded.nodes[name].policies.parallel and gang is not NOT_GIVEN:
+        given, gang = {**given, "gang": gang}, NOT_GIVEN
     wrappers = {} if skip_decorators else loaded.wrappers
     loaded = replace(loaded, wrappers=wrappers, secrets={})
     store = Store(MemoryStorage())
     made = StepInputs(loaded, name, store)
     stack = _stack(made, input, index, foreach_stack)
-    spec = made.spec(given, stack, _named_inputs(made, given_inputs))
+    spec = made.spec(given, stack, _named_inputs(made, given_inputs), gang=_gang(name, gang))
     try:
         outcome = call_once(loaded, spec, store)
     except AttributeError as error:
@@ -202,6 +208,19 @@ def _stack(
         return []
     element = None if input is NOT_GIVEN else input
     return [*((0, 1, None) for _ in around[1:]), (index, index + 1, element)]
+
+
+def _gang(name: str, given: Any) -> tuple[int, int]:
+    """Return which node of how many a task is. Raises UsageError."""
+    if given is NOT_GIVEN:
+        return 0, 1
+    match given:
+        case (int(at), int(nodes)) if 0 <= at < nodes:
+            return at, nodes
+    raise UsageError(
+        f"step `{name}` is run as node `{given!r}` of a gang",
+        hint="give which node of how many, from 0 on: `gang=(1, 3)` is the second of three",
+    )
 
 
 def _named_inputs(made: StepInputs, inputs: Any) -> list[Input]:

@@ -16,6 +16,7 @@ from flowkit import (
     catch,
     current,
     environment,
+    parallel,
     retry,
     secrets,
     step,
@@ -139,6 +140,48 @@ class Other(Branches):
     def end(self) -> None:
         """Do something else."""
         self.seen = -self.common
+
+
+class Gangs(FlowSpec):
+    """A gang in a foreach, and its join."""
+
+    @step
+    def start(self) -> None:
+        """Fan out."""
+        self.names = ["a", "b"]
+        self.next(self.size, foreach="names")
+
+    @step
+    def size(self) -> None:
+        """Open a gang."""
+        self.next(self.train, num_parallel=self.nodes)
+
+    @parallel
+    @step
+    def train(self) -> None:
+        """Say which node it is, and of what."""
+        gang = current.parallel
+        self.v = (gang.node_index, gang.num_nodes, gang.control_task_id)
+        self.stack = self.foreach_stack()
+        self.next(self.join)
+
+    @step
+    def join(self, inputs: Any) -> None:
+        """Join the gang."""
+        self.all = [one.v for one in inputs]
+        self.element = inputs[0].input
+        self.next(self.collect)
+
+    @step
+    def collect(self, inputs: Any) -> None:
+        """Join the foreach."""
+        self.gang = len(inputs)
+        self.next(self.end)
+
+    @step
+    def end(self) -> None:
+        """Read an artifact that is named like an option."""
+        self.seen = self.gang
 
 
 def test_a_step_leaves_what_it_was_given_and_what_it_set() -> None:
@@ -347,6 +390,33 @@ def test_nested_foreaches_are_given_as_a_stack() -> None:
     assert run_step(Nested.row, input=1).elements == ["a", "b"]
     with pytest.raises(UsageError, match="there are 2 foreaches"):
         run_step(Nested.cell, foreach_stack=stack[:1])
+
+
+def test_a_node_of_a_gang_knows_which_of_how_many_it_is() -> None:
+    ran = run_step(Gangs.train, gang=(1, 3), input="b", index=1)
+    assert ran.artifacts == {"v": (1, 3, "1.0"), "stack": [(1, 2, "b")]}
+    assert run_step(Gangs.train, input="b").artifacts.v == (0, 1, "0.0")
+    assert run_step(Gangs.size, nodes=3, input="a").elements == [0, 1, 2]
+
+
+@pytest.mark.parametrize("gang", [(3, 3), (-1, 2), 2, ("0", "1")])
+def test_a_node_that_no_gang_has_is_refused(gang: Any) -> None:
+    with pytest.raises(UsageError, match="step `train` is run as node") as raised:
+        run_step(Gangs.train, gang=gang)
+    assert raised.value.hint is not None
+
+
+def test_outside_of_a_gang_that_name_is_an_artifacts() -> None:
+    assert run_step(Gangs.end, gang=2).artifacts == {"gang": 2, "seen": 2}
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3])
+def test_a_join_takes_all_nodes_of_its_gang(nodes: int) -> None:
+    ran = run_step(Gangs.join, inputs=[{"v": at} for at in range(nodes)], input="b", index=1)
+    assert ran.artifacts == {"all": list(range(nodes)), "element": "b"}
+    trained = [run_step(Gangs.train, gang=(at, nodes), input="b") for at in range(nodes)]
+    joined = run_step(Gangs.join, inputs=trained, input="b")
+    assert [one[0] for one in joined.artifacts.all] == list(range(nodes))
 
 
 def test_an_inherited_step_runs_on_the_flow_that_defines_it_or_the_one_that_is_named() -> None:
