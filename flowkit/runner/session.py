@@ -26,7 +26,7 @@ from flowkit.runner.progress import Listener, Noticed
 from flowkit.runner.projects import Belonging, belonging_of
 from flowkit.runner.run_files import check_files, write_files
 from flowkit.runner.stopping import StopSwitch
-from flowkit.values import Digest, LoadOptions, ProjectBranch, RunId, StoreAddress, TaskKey
+from flowkit.values import Digest, Failure, LoadOptions, ProjectBranch, RunId, StoreAddress, TaskKey
 
 if TYPE_CHECKING:
     from flowkit.runner.spins import SpinOptions, Spun
@@ -274,10 +274,14 @@ class FlowSession:
             listener(Noticed(f"the exit hooks could not be called: {error.message}"))
             return
         for name, failure in failed:
-            at = f" at {failure.where}" if failure.where else ""
-            listener(
-                Noticed(f"exit hook `{name}` raised {failure.type_name}: {failure.message}{at}")
-            )
+            listener(Noticed(_told_hook(name, failure)))
+
+
+def _told_hook(name: str, failure: Failure) -> str:
+    if failure.type_name == "ProcessDied":  # there was nobody left to raise anything
+        return f"exit hook `{name}` did not end well: {failure.message}"
+    at = f" at {failure.where}" if failure.where else ""
+    return f"exit hook `{name}` raised {failure.type_name}: {failure.message}{at}"
 
 
 def address_of(settings: Settings) -> StoreAddress:

@@ -29,7 +29,7 @@ from flowkit.store import Store
 from flowkit.values import Attempt, LoadOptions, StoreAddress, TaskSpec
 from flowkit.worker.attempt import run_attempt
 from flowkit.worker.binding import bind, rebind
-from flowkit.worker.exit_hooks import call_exit_hooks_in_child
+from flowkit.worker.exit_hooks import call_exit_hooks_in_children
 from flowkit.worker.failure import failure_of
 from flowkit.worker.libc import flush_streams, outlive_parent
 from flowkit.worker.loading import (
@@ -179,7 +179,7 @@ class Zygote:
             case Bind():
                 self._bind(message)
             case CallExitHooks(run, succeeded):
-                failed = call_exit_hooks_in_child(self._loaded, run, succeeded=succeeded)
+                failed = call_exit_hooks_in_children(self._loaded, run, succeeded=succeeded)
                 send(self._channel.socket, ExitHooksCalled(failed))
             case Decorate(specs):
                 self._decorate(specs)

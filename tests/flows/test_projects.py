@@ -197,11 +197,14 @@ def test_exit_hooks_are_called_when_a_step_was_killed_and_after_a_resume(lab: La
     assert "died: killed by SIGKILL" in third
 
 
-def test_exit_hook_that_ends_its_process_is_told_of(lab: Lab) -> None:
+def test_exit_hook_that_ends_its_process_is_told_of_by_name_and_the_others_run(lab: Lab) -> None:
     text = hooked(lab).replace('raise ValueError("no luck")', "os._exit(7)")
     ran = lab.run(text)
     assert ran.status == "succeeded"
-    assert [one for one in ran.notices if "exit code 7" in one]
+    assert [one for one in ran.notices if "exit hook" in one] == [
+        "exit hook `broken` did not end well: its process died: exit code 7"
+    ]
+    assert notes_of(lab) == ["praise Flow/1 True 3 False", "plain"]
 
 
 def test_second_run_of_a_session_calls_its_exit_hooks_again(lab: Lab) -> None:
