@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 OWN_CODE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 STANDARD_LIBRARY = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+WRAPPING = (
+    os.path.join(OWN_CODE, "flow", "user_decorators.py"),
+    os.path.join(OWN_CODE, "worker", "wrapping.py"),
+)
+"""What stands between decorators of the author's and the step, in the traceback of its error."""
 LONGEST_MESSAGE = 4_000
 
 _NOT_THE_FLOWS_FAULT = (StoreError, MetadataError, ExecutorError, EnvironmentFailed, FlowkitBug)
@@ -39,7 +44,8 @@ def failure_of(error: BaseException) -> Failure:
     if isinstance(error, FlowkitError):
         # What lies beneath an error of our own is of no use to whoever reads its message.
         told.__cause__ = told.__context__ = None
-        began = dropwhile(lambda frame: not _is_authors(frame), told.stack)
+        called = (frame for frame in told.stack if frame.filename not in WRAPPING)
+        began = dropwhile(lambda frame: not _is_authors(frame), called)
         frames: Iterable[traceback.FrameSummary] = takewhile(_is_users, began)
         told.stack = traceback.StackSummary.from_list([*frames])
     for one in _chain(told):

@@ -125,6 +125,26 @@ def test_decorator_may_catch_what_the_step_raises(lab: Lab, decorator: str, stat
         assert "no luck" in ran.failure.traceback
 
 
+@pytest.mark.parametrize("decorators", ["", "@traced", "@traced @traced(name='inner')", "@Counted"])
+@pytest.mark.parametrize(
+    ("line", "type_name"),
+    [("time.sleep(60)", "StepTimedOut"), ("Flow(use_cli=False).foreach_stack()", "StepRaised")],
+)
+def test_what_flowkit_raises_in_a_step_has_the_steps_place_below_its_decorators(
+    lab: Lab, decorators: str, line: str, type_name: str
+) -> None:
+    text = FAILING.replace("DECORATOR", "@timeout(seconds=1)\n        DECORATOR")
+    text = text.replace("DECORATOR", decorators.replace(" @", "\n        @"))
+    ran = lab.run(HELPERS + text.replace('raise ValueError("no luck")', line))
+    assert ran.failure.type_name == type_name
+    frames = [one for one in ran.failure.traceback.splitlines() if one.startswith("  File")]
+    assert frames[-1].endswith(", in start")
+    assert len(frames) == 1 + decorators.count("traced")
+    assert line in ran.failure.traceback
+    place = frames[-1].split('"')[1], frames[-1].split("line ")[1].split(",")[0]
+    assert ran.failure.where == ":".join(place)
+
+
 def test_exception_of_a_decorator_replaces_the_steps(lab: Lab) -> None:
     helper = """
     @user_step_decorator
