@@ -75,6 +75,7 @@ class Scope:
         reach = Reach(
             names=tuple(sorted(walk.reads)),
             is_open=walk.is_open,
+            untold=tuple(sorted(walk.untold)),
             packages=tuple(sorted(walk.packages)),
             pieces=tuple((key, digest_of([code])[:_SHORT]) for key, code in (("", own), *pieces)),
         )
@@ -110,6 +111,19 @@ class Scope:
         """Return the value of a private class attribute; public ones are constants of the flow."""
         member = self._members.get(name)
         return member.value if member is not None and name.startswith("_") else Ellipsis
+
+    def made(self, name: str) -> object:
+        """Return what statements of the class make under a name, or Ellipsis.
+
+        It is Ellipsis for steps, and for what counts by its value: parameters and constants.
+        """
+        member = self._members.get(name)
+        if member is None or name in self._steps:
+            return Ellipsis
+        is_flowkits = type(member.value).__module__.partition(".")[0] == "flowkit"
+        is_code = callable(member.value) or hasattr(member.value, "__get__")
+        is_made = name.startswith("_") or (is_code and not is_flowkits)
+        return member.value if is_made else Ellipsis
 
     def _around(self, function: FunctionType) -> Iterator[FunctionType]:
         """Yield the functions that wrap a step's own, outermost first."""

@@ -8,6 +8,7 @@ import linecache
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -16,13 +17,22 @@ from flowkit.graph import Place
 FunctionSource = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _File:
     """What is defined in a file: functions by their first line, classes by name, all of it."""
 
     functions: dict[int, FunctionSource] = field(default_factory=dict)
     classes: dict[str, list[ast.ClassDef]] = field(default_factory=dict)
     body: list[ast.stmt] = field(default_factory=list)
+
+    @cached_property
+    def assigned(self) -> dict[str, list[ast.stmt]]:
+        """The statements of its top level by the names that they set."""
+        found: dict[str, list[ast.stmt]] = {}
+        for statement in self.body:
+            for name in _assigned(statement):
+                found.setdefault(name, []).append(statement)
+        return found
 
 
 class Sources:
@@ -64,9 +74,9 @@ class Sources:
                     return self.place(file, statement.lineno)
         return self.place_of_class(owner)
 
-    def digest_of_class(self, owner: type) -> str:
-        """Return a digest of the `class` statement; of nothing if it cannot be found."""
-        return digest_of(_shape(one) for _, one in self._classes(owner))
+    def class_statements(self, owner: type) -> list[ast.ClassDef]:
+        """Return the `class` statement, or all that might be it; none if it cannot be found."""
+        return [one for _, one in self._classes(owner)]
 
     def digest_of_module(self, module: ModuleType) -> str:
         """Return a digest of all that a module's file says."""
@@ -77,8 +87,7 @@ class Sources:
 
         There are none where the name has been imported.
         """
-        body = self._file(_file_of(owner) or "", owner).body
-        return [one for one in body if name in _assigned(one)]
+        return self._file(_file_of(owner) or "", owner).assigned.get(name, [])
 
     def attribute(self, owner: type, name: str) -> list[ast.stmt]:
         """Return the statements in a `class` that assign an attribute."""
@@ -153,6 +162,17 @@ def _parsed(witness: ModuleType | Callable[..., Any]) -> _File:
         elif isinstance(node, ast.ClassDef):
             file.classes.setdefault(node.name, []).append(node)
     return file
+
+
+def beside_definitions(statements: Iterable[ast.stmt]) -> list[ast.AST]:
+    """Return what else made a value than the `def` of a function: decorators, calls, all else."""
+    found: list[ast.AST] = []
+    for statement in statements:
+        if isinstance(statement, FunctionSource):
+            found += statement.decorator_list
+        else:
+            found.append(statement)
+    return found
 
 
 def _assigned(statement: ast.stmt) -> set[str]:

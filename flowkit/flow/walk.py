@@ -6,7 +6,7 @@ import ast
 import sys
 from collections.abc import Iterable, Mapping
 from functools import partial
-from types import FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Final
 
 from flowkit.flow.confinement import is_confined, names_read
@@ -16,6 +16,7 @@ from flowkit.flow.names import attributes_of, functions_in, names_loaded
 from flowkit.flow.source import (
     FunctionSource,
     Sources,
+    beside_definitions,
     code_digest,
     digest_of,
     module_file,
@@ -25,6 +26,9 @@ from flowkit.flow.source import (
 if TYPE_CHECKING:
     from flowkit.flow.scope import Scope
 
+_MOST_INNER: Final = 100
+_DEEPEST: Final = 8
+"""Of what a function holds no more is looked at: it may be a table, or hold itself."""
 _PLAIN: Final = (bool, bytes, complex, float, int, str, type(None))
 
 
@@ -36,6 +40,7 @@ class Walk:
         self.found: dict[str, str] = {}
         self.reads: set[str] = set()
         self.packages: set[str] = set()
+        self.untold: set[str] = set()
         self.is_open = False
 
     def enter(
@@ -45,8 +50,12 @@ class Walk:
         *,
         method: bool,
         is_step: bool = False,
+        is_written: bool = False,
     ) -> None:
-        """Follow the names in a function."""
+        """Follow the names in a function.
+
+        `is_written`: what it has from the function that made it is told by statements that count.
+        """
         nodes: list[ast.AST] = [
             *source.body,
             *source.args.defaults,
@@ -57,7 +66,13 @@ class Walk:
         for name, cell in zip(
             function.__code__.co_freevars, function.__closure__ or (), strict=True
         ):
-            self._take_closed(f"{self._scope.name_of(function)}<{name}>", name, cell, function)
+            self._take_closed(
+                f"{self._scope.name_of(function)}<{name}>",
+                name,
+                cell,
+                function,
+                is_written=is_written,
+            )
         if method:
             self.is_open = self.is_open or not is_confined(source, is_step=is_step)
             names = names_read(source, is_step=is_step)
@@ -68,7 +83,7 @@ class Walk:
     def take_methods(self) -> None:
         """Follow all methods of the flow, and what is kept on its class."""
         for key, function in self._scope.methods():
-            self._take_function(key, function, method=True)
+            self._take_function(key, function, method=True, is_written=True)
         for name in self._scope.members:
             self._take_member(name)
 
@@ -102,7 +117,9 @@ class Walk:
         if any(isinstance(value, Current) for value in values):
             self.reads.add("current")
 
-    def _take_closed(self, key: str, name: str, cell: object, function: FunctionType) -> None:
+    def _take_closed(
+        self, key: str, name: str, cell: object, function: FunctionType, *, is_written: bool
+    ) -> None:
         """Take what a function has from the function that made it."""
         try:
             value = getattr(cell, "cell_contents", Ellipsis)
@@ -110,8 +127,46 @@ class Walk:
             return  # it was not set yet
         if isinstance(value, _PLAIN):
             self.found[key] = repr(value)
-        elif not self._scope.is_flow(value):
-            self._take(name, value, function)
+        elif not self._scope.is_flow(value) and key not in self.found:
+            self.found[key] = type(value).__qualname__
+            if not is_written:
+                self._take_value(key, value, function)
+            elif isinstance(value, FunctionType | ModuleType | type):
+                self._take(name, value, function, is_written=True)
+            else:
+                for inner in functions_in(value):
+                    self._take_function(self._scope.name_of(inner), inner, is_written=True)
+
+    def _take_value(self, key: str, value: object, owner: FunctionType | ModuleType) -> None:
+        """Take something that no statement tells of, as it is now."""
+        inner: list[object] = []
+        if isinstance(value, FunctionType | ModuleType | type):
+            self._take(key, value, owner)
+        elif isinstance(value, list | tuple):
+            inner = list(value)
+        elif isinstance(value, set | frozenset):
+            inner = sorted(value, key=repr)
+        elif isinstance(value, Mapping):
+            inner = [one for pair in value.items() for one in pair]
+        elif isinstance(value, partial):
+            inner = [value.func, value.args, value.keywords]
+        elif isinstance(value, MethodType):
+            inner = [value.__func__, value.__self__]
+        elif isinstance(value, BuiltinFunctionType):
+            inner = [value.__qualname__, value.__self__]  # a module, or what it is a method of
+        elif isinstance(value, _PLAIN):
+            self.found[key] = repr(value)
+        elif "__wrapped__" in attributes_of(value):
+            inner = [attributes_of(value)["__wrapped__"]]
+        elif not isinstance(value, Current):
+            self.untold.add(key)
+        self.found.setdefault(key, type(value).__qualname__)
+        self._note_current((value,))
+        if len(inner) > _MOST_INNER or key.count("[") > _DEEPEST:
+            self.untold.add(key)
+            return
+        for at, one in enumerate(inner):
+            self._take_value(f"{key}[{at}]", one, owner)
 
     def _take_imports(self, nodes: Iterable[ast.AST], package: str) -> None:
         """Take what is imported inside a function, when it runs."""
@@ -197,28 +252,72 @@ class Walk:
         value = self._scope.private(name)
         if isinstance(value, _PLAIN):
             self.found[key] = repr(value)
-        elif value is not Ellipsis and not callable(value) and not hasattr(value, "__get__"):
+        elif (value := self._scope.made(name)) is not Ellipsis:
+            if isinstance(value, type):
+                self._take_class(value)
             statements, module = self._scope.attribute(name)
-            self.found[key] = shape_of(statements)
+            made = beside_definitions(statements)
+            if made:
+                self.found[f":{key}"] = shape_of(made)
             if module is not None:
-                self._follow(statements, vars(module), module)
+                self._follow(made, vars(module), module)
         for function in self._scope.method(name):
-            self._take_function(key, function, method=True)
+            self._take_function(key, function, method=True, is_written=True)
 
-    def _take(self, name: str, value: object, owner: FunctionType | ModuleType) -> None:
+    def _take(
+        self,
+        name: str,
+        value: object,
+        owner: FunctionType | ModuleType,
+        *,
+        is_written: bool = False,
+    ) -> None:
         """Take what a name stands for, in the module of a function or in a module itself."""
         self._note_current((value,))
         if isinstance(value, ModuleType):
             self._take_module(value)
         elif isinstance(value, type):
+            self._take_making(name, value, owner)
             self._take_class(value)
-        elif isinstance(value, FunctionType | partial) or "__wrapped__" in attributes_of(value):
+        elif isinstance(value, FunctionType):
+            is_written = self._take_making(name, value, owner) or is_written
             for function in functions_in(value):
-                self._take_function(self._scope.name_of(function), function)
+                self._take_function(self._scope.name_of(function), function, is_written=is_written)
         else:
+            # Something callable may be made of functions, and hold more than them.
+            for function in functions_in(value):
+                self._take_function(self._scope.name_of(function), function, is_written=True)
             self._take_constant(name, value, owner)
 
-    def _take_function(self, key: str, function: FunctionType, *, method: bool = False) -> None:
+    def _take_making(
+        self, name: str, value: FunctionType | type, owner: FunctionType | ModuleType
+    ) -> bool:
+        """Take what made a function or class, besides its own `def` or `class`.
+
+        Say whether it is known. Where it is, whatever was given to the function that made it
+        counts as it is written.
+        """
+        home = owner if isinstance(owner, ModuleType) else sys.modules.get(owner.__module__)
+        places = [(home, name), (sys.modules.get(value.__module__), value.__name__)]
+        if "<" in value.__qualname__:  # it was made in a function, or is a `lambda`
+            places += self._scope.homes(name, value)
+        for module, its_name in places:
+            if module is None or vars(module).get(its_name) is not value:
+                continue
+            written = self._sources.constant(module, its_name)
+            if not written or not self._scope.is_own(module.__name__, vars(module).get("__file__")):
+                continue
+            made = beside_definitions(written)
+            key = f"{self._scope.label(module.__name__)}:{its_name}"
+            if made and key not in self.found:
+                self.found[key] = shape_of(made)
+                self._follow(made, vars(module), module)
+            return True
+        return False
+
+    def _take_function(
+        self, key: str, function: FunctionType, *, method: bool = False, is_written: bool = False
+    ) -> None:
         file = function.__code__.co_filename
         if key in self.found:
             return
@@ -229,7 +328,7 @@ class Walk:
         if source is None:
             return
         self.found[key] = code_digest(source)
-        self.enter(function, source, method=method)
+        self.enter(function, source, method=method, is_written=is_written)
 
     def _take_class(self, value: type) -> None:
         key = self._scope.name_of(value)
@@ -238,14 +337,18 @@ class Walk:
         if not self._scope.is_own(value.__module__, module_file(value)):
             self._note_package(value.__module__)
             return
-        self.found[key] = self._sources.digest_of_class(value)
+        statements = self._sources.class_statements(value)
+        self.found[key] = shape_of(statements)
+        module = sys.modules.get(value.__module__)
+        if module is not None:
+            self._follow(statements, vars(module), module)
         for base in value.__bases__:
             self._take_class(base)
         for member in vars(value).values():
             for function in functions_in(member):
                 source = self._sources.function(function)
                 if source is not None:
-                    self.enter(function, source, method=False)
+                    self.enter(function, source, method=False, is_written=True)
 
     def _take_module(self, module: ModuleType) -> None:
         key = module.__name__
@@ -253,14 +356,9 @@ class Walk:
         if key in self.found or not self._scope.is_own(key, file):
             return
         self.found[key] = self._sources.digest_of_module(module)
-        for value in vars(module).values():
-            if isinstance(value, ModuleType):
-                self._take_module(value)
-            elif isinstance(value, type):
-                self._take_class(value)
-            else:
-                for function in functions_in(value):
-                    self._take_function(self._scope.name_of(function), function)
+        for name, value in list(vars(module).items()):
+            if not name.startswith("__"):
+                self._take(name, value, module)
 
     def _take_constant(self, name: str, value: object, owner: FunctionType | ModuleType) -> None:
         is_module = isinstance(owner, ModuleType)

@@ -55,13 +55,15 @@ class Reach:
     `names`: what it reads on `self`, and a join on anything; `current` if it asks that. `is_open`:
     it may read more than these, for `self` is handed to code that is not followed. `packages`:
     what it uses of what is installed. `pieces`: the code that `Node.code` covers, each by its name
-    with a short digest.
+    with a short digest. `untold`: what of the code cannot be compared, such as an object that only
+    a decorator holds; a step with any is not reused.
     """
 
     names: tuple[str, ...] = ()
     is_open: bool = True
     packages: tuple[str, ...] = ()
     pieces: tuple[tuple[str, str], ...] = ()
+    untold: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,7 @@ class Fingerprints:
     def of(self, sight: TaskSight) -> Fingerprint | None:
         """Return a task's fingerprint; None if something that it depends on cannot be told."""
         node = self._nodes[sight.key.step]
-        if not node.code:
+        if not node.code or node.reach.untold:
             return None
         components = dict(self._of_step(node))
         if node.is_join:

@@ -157,3 +157,90 @@ def test_whatever_is_edited_a_run_that_reuses_leaves_what_a_fresh_one_leaves(
         cloned += len(reused.cloned)
     assert cloned
     other.close()
+
+
+MAKERS = """
+    import functools
+
+    class Scale:
+        def __init__(self, rate):
+            self.rate = rate
+
+        def of(self, x):
+            return self.rate * x
+
+        of_two = functools.partialmethod(of, 2 * {rate})
+
+    multiplied = functools.partial(Scale({rate}).of, 3)
+    scaled = Scale({rate}).of
+    cached = functools.cache(functools.partial(pow, {rate}))
+"""
+CALLING = """
+    import makers
+
+    class Calling(FlowSpec):
+        @memo
+        @step
+        def start(self):
+            self.value = {called}
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("called", "values"),
+    [
+        ("makers.multiplied()", [6, 15]),
+        ("makers.scaled(4)", [8, 20]),
+        ("makers.cached(2)", [4, 25]),
+        ("makers.Scale(1).of_two()", [4, 10]),
+    ],
+)
+def test_what_a_callable_holds_is_not_that_of_an_earlier_run(
+    lab: Lab, called: str, values: list[int]
+) -> None:
+    for rate, value in zip((2, 5), values, strict=True):
+        lab.write(MAKERS.format(rate=rate), "makers.py")
+        lab.write(CALLING.format(called=called), "calling.py")
+        first = lab.run()
+        assert first.status == "succeeded", first.end
+        assert first.run["start"].task["value"].data == value
+        assert first.cloned == []
+        assert lab.run().cloned == ["start/0"]
+
+
+HOLDING = """
+    import functools
+    import threading
+
+    def guarded(lock):
+        def decorate(function):
+            @functools.wraps(function)
+            def call(self):
+                with lock:
+                    return function(self)
+            return call
+        return decorate
+
+    class Holding(FlowSpec):
+        @memo
+        @guarded(threading.Lock())
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+def test_a_step_with_something_that_cannot_be_compared_is_not_reused(lab: Lab) -> None:
+    lab.run(HOLDING)
+    again = lab.run(options=RunOptions(reuse=True))
+    assert again.status == "succeeded"
+    assert again.cloned == ["end/0"]

@@ -427,3 +427,173 @@ def test_what_is_installed_counts_by_its_package(flow_module: Callable[..., Modu
     nodes = {node.name: node for node in describe_flow(flow_module(text).F).nodes}
     found = {name: node.reach.packages for name, node in nodes.items()}
     assert found == {"start": ("msgspec",), "middle": ("numpy",), "end": ("blake3",)}
+
+
+MADE = """
+    import functools
+    from functools import cache, lru_cache, partial, partialmethod
+
+    BASE = 1
+    TIMES = [2]
+
+    def mul(a, b):
+        return a * b
+
+    def maker(rates):
+        def made(x):
+            return x * rates[0]
+        return made
+
+    def scaling(rate):
+        def decorate(function):
+            @functools.wraps(function)
+            def call(*args):
+                return function(*args) * rate[0]
+            return call
+        return decorate
+
+    class Model:
+        rate = BASE + 3
+        def __init__(self, n):
+            self.n = n
+        def fit(self, x=0):
+            return self.n + x
+        plus = partialmethod(fit, 4)
+        fixed = staticmethod(partial(mul, 5))
+
+    multiplied = partial(mul, 6)
+    powered = partial(pow, 7)
+    cached = lru_cache(partial(mul, 8))
+    fitted = Model(9).fit
+    of_list = maker([10])
+    from_constant = maker(TIMES)
+    short = lambda x: x + 11
+    static = staticmethod(partial(mul, 12))
+    counted = functools.update_wrapper(partial(mul, 13), mul)
+    Made = type("Made", (), {"rate": 14})
+
+    @scaling([15])
+    def scaled(x):
+        return x
+
+    def marked(x):
+        return x * marked.rate
+
+    marked.rate = 16
+
+    class F(FlowSpec):
+        _short = partial(mul, 17)
+        long = partialmethod(mul, 18)
+        lazy = functools.cached_property(partial(mul, 19))
+
+        class Inner:
+            rate = 20
+
+        @scaling([21])
+        def method(self):
+            return 1
+
+        @step
+        def start(self):
+            self.x = (CALLED)
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("called", "old", "new"),
+    [
+        ("Model(1).rate", "BASE = 1", "BASE = 10"),
+        ("from_constant(1)", "TIMES = [2]", "TIMES = [20]"),
+        ("Model(1).rate", "BASE + 3", "BASE + 30"),
+        ("Model(1).plus()", "fit, 4", "fit, 40"),
+        ("Model.fixed(1)", "mul, 5", "mul, 50"),
+        ("multiplied(1)", "mul, 6", "mul, 60"),
+        ("powered(1)", "pow, 7", "pow, 70"),
+        ("cached(1)", "mul, 8", "mul, 80"),
+        ("cached(1)", "a * b", "a * b * b"),
+        ("fitted()", "Model(9)", "Model(90)"),
+        ("fitted()", "self.n + x", "self.n - x"),
+        ("of_list(1)", "[10]", "[100]"),
+        ("short(1)", "x + 11", "x + 110"),
+        ("static(1)", "mul, 12", "mul, 120"),
+        ("counted(1)", "mul, 13", "mul, 130"),
+        ("Made.rate", '"rate": 14', '"rate": 140'),
+        ("scaled(1)", "scaling([15])", "scaling([150])"),
+        ("marked(1)", "marked.rate = 16", "marked.rate = 160"),
+        ("self._short(1)", "mul, 17", "mul, 170"),
+        ("self.long(1)", "mul, 18", "mul, 180"),
+        ("self.lazy", "mul, 19", "mul, 190"),
+        ("self.Inner.rate", "rate = 20", "rate = 200"),
+        ("self.method()", "scaling([21])", "scaling([210])"),
+    ],
+)
+def test_what_a_callable_was_made_with_counts(
+    flow_module: Callable[..., ModuleType], called: str, old: str, new: str
+) -> None:
+    text = MADE.replace("CALLED", called)
+    assert text.count(old) == 1
+    before, after = codes(flow_module(text)), codes(flow_module(text.replace(old, new)))
+    assert {name for name in before if before[name] != after[name]} == {"start"}
+    assert codes(flow_module(text)) == before
+
+
+AROUND = """
+    import threading
+
+    def keeping(kept):
+        def decorate(function):
+            @functools.wraps(function)
+            def call(self):
+                kept
+                return function(self)
+            return call
+        return decorate
+
+    def helper(x):
+        return x + 1
+
+    class F(FlowSpec):
+        @keeping(KEPT)
+        @step
+        def start(self):
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("kept", "other"),
+    [
+        ("[1, 2]", "[1, 3]"),
+        ("[1, []]", "[1, {}]"),
+        ('{"a": {1, 2}}', '{"a": {1, 3}}'),
+        ("functools.partial(pow, 2)", "functools.partial(pow, 3)"),
+        ('functools.partial(pow, mod="a".upper)', 'functools.partial(pow, exp="a".upper)'),
+    ],
+)
+def test_what_the_decorator_of_a_step_was_given_counts(
+    flow_module: Callable[..., ModuleType], kept: str, other: str
+) -> None:
+    nodes = [
+        describe_flow(flow_module(AROUND.replace("KEPT", one)).F).nodes[0]
+        for one in (kept, kept, other)
+    ]
+    assert [one.reach.untold for one in nodes] == [(), (), ()]
+    assert nodes[0].code == nodes[1].code != nodes[2].code
+
+
+@pytest.mark.parametrize("kept", ["threading.Lock()", "[object()]", "[LOOP]", "list(range(999))"])
+def test_what_cannot_be_compared_is_told(flow_module: Callable[..., ModuleType], kept: str) -> None:
+    loop = "LOOP = []\n    LOOP.append(LOOP)\n\n    class F"
+    text = AROUND.replace("KEPT", kept).replace("class F", loop)
+    start, end = describe_flow(flow_module(text).F).nodes
+    assert start.reach.untold
+    assert not end.reach.untold
