@@ -1,4 +1,4 @@
-"""What names stand for: the functions behind a value, and the names that code reads."""
+"""What names stand for: the functions behind a value, and the names that code reads and imports."""
 
 from __future__ import annotations
 
@@ -54,3 +54,41 @@ def names_loaded(trees: Iterable[ast.AST]) -> dict[str, set[str] | None]:
         else:
             nodes.extend(ast.iter_child_nodes(node))
     return dict(sorted(found.items()))
+
+
+def imports_in(trees: Iterable[ast.AST], package: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the modules that syntax trees import, each with the names that are wanted of it.
+
+    None are where all of it may be used, as after `import lib` or `import_module("lib")`.
+    """
+    for root in trees:
+        for node in ast.walk(root):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield alias.name, ()
+            elif isinstance(node, ast.ImportFrom):
+                name = _absolute("." * node.level + (node.module or ""), package)
+                yield name, tuple(alias.name for alias in node.names)
+            elif isinstance(node, ast.Call) and _called(node) in ("import_module", "__import__"):
+                given = [*node.args, *(one.value for one in node.keywords if one.arg == "name")]
+                first = given[0] if given else None
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    yield _absolute(first.value, package), ()
+
+
+def _called(call: ast.Call) -> str:
+    """Return the name of what is called, whatever it is looked up on."""
+    called = call.func
+    if isinstance(called, ast.Attribute):
+        return called.attr
+    return called.id if isinstance(called, ast.Name) else ""
+
+
+def _absolute(name: str, package: str) -> str:
+    """Return the full name of a module that may be named from within a package."""
+    inner = name.lstrip(".")
+    level = len(name) - len(inner)
+    if not level:
+        return inner
+    parts = package.split(".")
+    return ".".join(filter(None, (*parts[: len(parts) - level + 1], inner)))

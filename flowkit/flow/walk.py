@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from flowkit.flow.confinement import is_confined, names_read
 from flowkit.flow.current_task import Current
 from flowkit.flow.marks import Applied
-from flowkit.flow.names import attributes_of, functions_in, names_loaded
+from flowkit.flow.names import attributes_of, functions_in, imports_in, names_loaded
 from flowkit.flow.source import (
     FunctionSource,
     Sources,
@@ -170,18 +170,8 @@ class Walk:
 
     def _take_imports(self, nodes: Iterable[ast.AST], package: str) -> None:
         """Take what is imported inside a function, when it runs."""
-        for root in nodes:
-            for node in ast.walk(root):
-                if isinstance(node, ast.Import):
-                    for alias in node.names:
-                        self._take_imported(alias.name)
-                elif isinstance(node, ast.ImportFrom):
-                    base = node.module or ""
-                    if node.level:
-                        parts = package.split(".")
-                        around = ".".join(parts[: len(parts) - node.level + 1])
-                        base = ".".join(filter(None, (around, base)))
-                    self._take_imported(base, *(alias.name for alias in node.names))
+        for name, attributes in imports_in(nodes, package):
+            self._take_imported(name, *attributes)
 
     def _take_imported(self, name: str, *attributes: str) -> None:
         module = sys.modules.get(name)

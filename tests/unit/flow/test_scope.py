@@ -339,6 +339,7 @@ def test_a_change_counts_however_indirectly_it_is_reached(
 IMPORTING = {
     "flow": """
 from flowkit import FlowSpec, step
+import importlib
 import settings_of
 from settings_of import CHOICES
 
@@ -358,6 +359,17 @@ class F(FlowSpec):
     @step
     def last(self):
         self.x = CHOICES["a"]
+        self.next(self.named)
+
+    @step
+    def named(self):
+        self.x = importlib.import_module("plug_of").TWO
+        self.next(self.called)
+
+    @step
+    def called(self):
+        from importlib import import_module
+        self.x = import_module(name="plugs_of.one").TWO + __import__("plug_of").TWO
         self.next(self.end)
 
     @step
@@ -366,6 +378,11 @@ class F(FlowSpec):
         import not_there
         self.x = json.dumps(1)
 """,
+    "plug_of": "TWO = 3\n",
+    "plugs_of/__init__": "",
+    "plugs_of/one": "import importlib\n\nTWO = importlib.import_module('.two', __name__)\n",
+    "plugs_of/two": "import plugs_of.three\n",
+    "plugs_of/three": "TWO = 4\n",
     "settings_of": "CHOICES = {'a': 1}\n",
     "helpers_of/__init__": "from .fits import fitted\n",
     "helpers_of/fits": "from helpers_of import deep\n\ndef fitted(x):\n    return x + deep.TWO\n",
@@ -380,6 +397,8 @@ class F(FlowSpec):
         ("helpers_of/deep", "TWO = 2", "TWO = 3", {"start", "middle"}),
         ("helpers_of/__init__", "import fitted", "import fitted, deep", {"start", "middle"}),
         ("settings_of", "'a': 1", "'a': 2", {"last"}),
+        ("plug_of", "TWO = 3", "TWO = 30", {"named", "called"}),
+        ("plugs_of/three", "TWO = 4", "TWO = 40", {"called"}),
     ],
 )
 def test_what_a_step_imports_when_it_runs_is_its_code_too(
@@ -397,7 +416,7 @@ def test_what_a_step_imports_when_it_runs_is_its_code_too(
         linecache.clearcache()
         flow = importlib.import_module("flow")
         found.append(codes(flow))
-        assert "helpers_of" not in sys.modules
+        assert not {"helpers_of", "plug_of", "plugs_of"}.intersection(sys.modules)
     before, after = found
     assert {name for name in before if before[name] != after[name]} == changed
 
