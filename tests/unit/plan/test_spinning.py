@@ -33,11 +33,11 @@ def digest_of(key: TaskKey) -> Digest:
 
 
 def outcome_of(node: Node, key: TaskKey) -> Outcome:
-    """What a task comes to here: foreaches have two elements, switches take their last arm."""
+    """What a task comes to here: foreaches and gangs have two elements, switches take their last arm."""
     turns = node.kind is Kind.SWITCH and node.name in node.targets and key.iteration < 2
     return Outcome(
         manifest=digest_of(key),
-        width=2 if node.kind is Kind.FOREACH else None,
+        width=2 if node.kind.fans_out else None,
         choice=(node.name if turns else [one for one in node.targets if one != node.name][-1])
         if node.kind is Kind.SWITCH
         else None,
