@@ -116,6 +116,13 @@ class _WrappedCall:
                 f"with `{min(unknown)}`",
                 hint="it may give `foreach` or `condition`, names of artifacts, or `num_parallel`",
             )
+        for name in sorted(how.keys() - {"num_parallel"}):
+            if not isinstance(how[name], str):
+                raise StepRaised(
+                    f"a decorator of step `{node.name}` says how the flow goes on, "
+                    f"with `{name}={how[name]!r}`",
+                    hint=f"give the name of an artifact: `{{{name!r}: 'items'}}`",
+                )
         if node.kind is Kind.SWITCH:
             cases = {one.value: getattr(self._flow, one.target) for one in node.cases}
             self._flow.next(cases, condition=how.get("condition", node.condition))

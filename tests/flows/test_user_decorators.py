@@ -221,6 +221,8 @@ def test_skipping_decorator_may_say_how_the_flow_goes_on(lab: Lab) -> None:
     assert lab.run(HELPERS + helper + text).value("values", "join") == [7, 8]
     wrong = lab.run(HELPERS + helper.replace('"foreach"', '"for"') + text)
     assert "with `for`" in wrong.failure.message
+    wrong = lab.run(HELPERS + helper.replace('"others"}', "None}") + text)
+    assert "with `foreach=None`" in wrong.failure.message
 
 
 def test_replacement_runs_instead_and_cannot_miss_the_way(any_lab: Lab) -> None:

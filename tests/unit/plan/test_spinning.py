@@ -33,7 +33,7 @@ def digest_of(key: TaskKey) -> Digest:
 
 
 def outcome_of(node: Node, key: TaskKey) -> Outcome:
-    """What a task comes to here: foreaches and gangs have two elements, switches take their last arm."""
+    """What a task comes to here: fans have two elements, switches take their last arm."""
     turns = node.kind is Kind.SWITCH and node.name in node.targets and key.iteration < 2
     return Outcome(
         manifest=digest_of(key),
