@@ -225,6 +225,11 @@ def _shown(one: Difference, side: _Side, digest: str | None) -> str | None:
     """Return what a component was in one of two tasks, if it can be shown."""
     if one.kind in _VALUES:
         return side.value(one, digest)
+    if one.kind == "config" and digest is not None:
+        configs = {it.attribute: it.value for it in side.record.description.configs}
+        text = configs.get(one.name)
+        is_small = text is not None and len(text) <= _LARGEST_SHOWN_BYTES
+        return text if is_small else f"<{digest[:12]}>"
     if one.kind == "python":
         return side.record.description.python
     if one.kind == "package":
@@ -239,7 +244,7 @@ def _node(record: RunRecord, step: str) -> Node:
 def _told(kind: str, name: str) -> str:
     """Say what a component is."""
     match kind:
-        case "parameter" | "constant" | "artifact" | "package":
+        case "parameter" | "config" | "constant" | "artifact" | "package":
             return f"{kind} `{name}`"
         case "variable":
             return f"environment variable `{name}`"

@@ -10,6 +10,7 @@ Components = Mapping[str, str]
 _ORDER = (
     "code",
     "parameter",
+    "config",
     "constant",
     "artifact",
     "inputs",

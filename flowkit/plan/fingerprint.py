@@ -45,7 +45,8 @@ class Fingerprints:
 
     def __init__(self, description: FlowDescription, constants: Artifacts) -> None:
         self._constants = constants
-        self._parameters = {one.attribute for one in description.parameters}
+        self._kinds = {one.attribute: "parameter" for one in description.parameters}
+        self._kinds.update({one.attribute: "config" for one in description.configs})
         self._python = description.python
         self._versions = dict(description.versions)
         self._nodes = {node.name: node for node in description.nodes}
@@ -90,7 +91,7 @@ class Fingerprints:
         if node.policies.catch is not None:
             common["catch"] = _hashed(node.policies.catch.var or "")
         for name in _seen(node, self._constants):
-            kind = "parameter" if name in self._parameters else "constant"
+            kind = self._kinds.get(name, "constant")
             common[f"{kind}:{name}"] = self._constants[name].digest.hex()[:_DIGITS]
         self._common[node.name] = common
         return common

@@ -165,3 +165,27 @@ def test_it_can_be_told_after_the_origin_is_gone(lab: Lab) -> None:
     told = reasons(lab, second)
     assert told["start/0"] == "reused from Told/1: nothing it depends on changed"
     assert told["work/0"] == "ran: never computed before"
+
+
+CONFIGURED = """
+    from flowkit import Config
+
+    class Configured(FlowSpec):
+        model = Config("the-model", default_value={"depth": DEPTH})
+
+        @step
+        def start(self):
+            self.depth = self.model.depth
+            self.next(self.end)
+
+        @step
+        def end(self):
+            pass
+"""
+
+
+def test_a_config_is_shown_as_its_json(lab: Lab) -> None:
+    lab.run(CONFIGURED.replace("DEPTH", "3"))
+    lab.write(CONFIGURED.replace("DEPTH", "4"), lab.file.name)
+    told = reasons(lab, lab.run(options=RunOptions(reuse=True)))
+    assert told["start/0"].startswith('ran: config `model` changed: {"depth": 3} → {"depth": 4} (')
