@@ -6,7 +6,8 @@ Users import what cards are made of from here: `from flowkit.cards import Markdo
 `values`: how anything looks. `markup`: HTML that is safe by its type. `page`: the document.
 `graph_svg`: a flow as a drawing. `template`, `default`: what makes whole cards. `step_card`:
 `current.card`. `making`, `child`, `live`: cards beside a running step, and when it has ended.
-`viewing`: looking at cards. `server`: showing those of runs that go on.
+`creating`: one more, later. `viewing`: looking at cards. `server`: showing those of runs that go
+on.
 
 A worker enters by name, and only for steps that have a card.
 """
@@ -19,6 +20,7 @@ from flowkit.lazy import loads
 
 if TYPE_CHECKING:
     from flowkit.cards.component import CardComponent, MetaflowCardComponent, UserComponent
+    from flowkit.cards.creating import create_card
     from flowkit.cards.default import BlankCard, DefaultCard
     from flowkit.cards.figures import EventsTimeline, ProgressBar, ValueBox
     from flowkit.cards.live import keep_live_cards
@@ -60,6 +62,7 @@ __all__ = [
     "ValueBox",
     "VegaChart",
     "YAMLViewer",
+    "create_card",
     "find_template",
     "get_cards",
     "keep_live_cards",
@@ -71,6 +74,7 @@ __getattr__ = loads(
     {
         "flowkit.cards.viewing": "Card CardContainer CardMissing get_cards",
         "flowkit.cards.component": "CardComponent MetaflowCardComponent UserComponent",
+        "flowkit.cards.creating": "create_card",
         "flowkit.cards.default": "BlankCard DefaultCard",
         "flowkit.cards.figures": "EventsTimeline ProgressBar ValueBox",
         "flowkit.cards.live": "keep_live_cards",

@@ -197,10 +197,7 @@ class _Maker:
         return self._template(**given)
 
     def _encoded(self, html: object, data: Any) -> bytes:
-        if not isinstance(html, str):
-            raise ChildFailed(f"`render` returned a {type(html).__name__}, not HTML")
-        if len(html) > CARD_LIMIT_BYTES:
-            raise ChildFailed(f"it has {len(html):,} characters; {CARD_LIMIT_BYTES:,} are allowed")
+        html = checked_html(html)
         told = None if data is None else json.dumps(data, default=str)
         return wire.encode(self._stored(html, told))
 
@@ -213,6 +210,15 @@ class _Maker:
             html=hidden.text(html.encode("utf-8", "replace").decode()),
             data=hidden.text(data) if data is not None else None,
         )
+
+
+def checked_html(html: object) -> str:
+    """Return what a template made, if it is a card. Raises ChildFailed."""
+    if not isinstance(html, str):
+        raise ChildFailed(f"`render` returned a {type(html).__name__}, not HTML")
+    if len(html) > CARD_LIMIT_BYTES:
+        raise ChildFailed(f"it has {len(html):,} characters; {CARD_LIMIT_BYTES:,} are allowed")
+    return html
 
 
 def _takes_flow(template: type[CardTemplate]) -> bool:

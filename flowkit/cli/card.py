@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -180,6 +181,78 @@ def serve_cards(
     sys.stdout.flush()
     say("stop it with Ctrl-C")
     server.serve()
+
+
+@command(
+    "create",
+    examples=[
+        "card create Train/12/fit/3",
+        "card create Train/12/fit/3 --type mypackage.cards:Report --options '{\"wide\": true}'",
+    ],
+    exits=[4],
+)
+@pathspec_argument()
+@click.option(
+    "--type",
+    "kind",
+    metavar="TYPE",
+    default="default",
+    show_default=True,
+    help="What makes it, as in `@card`.",
+)
+@click.option("--id", "id", metavar="NAME", help="A name for it.")
+@click.option("--options", metavar="JSON", default="{}", help="Options of the type, as an object.")
+@click.option(
+    "--timeout",
+    "limit_s",
+    type=click.FloatRange(min=0, min_open=True),
+    default=45.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long making it may take.",
+)
+@click.pass_obj
+def create_card(
+    invocation: Invocation,
+    /,
+    *,
+    pathspec: str,
+    kind: str,
+    id: str | None,
+    options: str,
+    limit_s: float,
+) -> None:
+    """Make a card of a task that has ended, beside those that it has.
+
+    This may unpickle the task's artifacts: do it with stores that you trust, such as your own.
+    """
+    from flowkit.cards import create_card as create
+    from flowkit.client import Run, Task
+    from flowkit.graph import CardPolicy
+
+    workspace = invocation.open_workspace()
+    target = find_target(workspace, _full(invocation, workspace, pathspec))
+    rows = list(tasks_of(workspace, target))
+    if len(rows) != 1:
+        raise UsageError(
+            f"`{pathspec}` names {len(rows)} tasks",
+            hint=f"name one, such as `{target.run.run}/{rows[0].key}`" if rows else "name one",
+        )
+    policy = CardPolicy(type=kind, id=id, options=_options(options), timeout_s=limit_s)
+    card = create(Task.of(Run.of(target.run, workspace), rows[0]), policy)
+    print_lines([card.hash])
+
+
+def _options(text: str) -> tuple[tuple[str, str], ...]:
+    try:
+        given = json.loads(text)
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise UsageError(
+            f"`--options {text}` is no JSON object", hint="write it as in `--options '{\"a\": 1}'`"
+        )
+    return tuple((name, json.dumps(value)) for name, value in given.items())
 
 
 def _find_run(workspace: Workspace, name: str, namespace: str | None) -> Run:

@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Entry] = {
     "explain": Entry("flowkit.cli.explain:explain_tasks", "Say why tasks ran, or were reused."),
     "dump": Entry("flowkit.cli.dump:dump_artifacts", "Print or save the artifacts of tasks."),
     "card view": Entry("flowkit.cli.card:view_card", "Open a card in a browser."),
+    "card create": Entry("flowkit.cli.card:create_card", "Make a card of a task that has ended."),
     "card get": Entry("flowkit.cli.card:get_card", "Print or save a card's HTML."),
     "card list": Entry("flowkit.cli.card:list_cards", "List the cards of tasks."),
     "card server": Entry("flowkit.cli.card:serve_cards", "Show cards while a run goes on."),

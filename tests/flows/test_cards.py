@@ -28,6 +28,13 @@ def one_step(decorators: str, body: str = "pass", more: str = "") -> str:
     return f"{TOP}{more}\n{head}{indented(decorators, 4)}\n{method}{indented(body, 8)}\n"
 
 
+MORE = """        self.next(self.last)
+
+    @step(end=True)
+    def last(self): ...
+"""
+
+
 def cards_of(ran: Ran, step: str = "only") -> list[Card]:
     assert ran.status == "succeeded", ran.end
     return list(get_cards(ran.run[step].task))
@@ -253,3 +260,61 @@ def test_of_equal_cards_either_is_meant(lab: Lab) -> None:
     assert one.hash == two.hash
     done = lab.cli("card", "get", ran.run["only"].task.pathspec)
     assert (done.returncode, done.stdout) == (0, one.get())
+
+
+def test_card_is_created_of_a_task_that_has_ended(lab: Lab) -> None:
+    ran = lab.run(one_step("@card(type='blank', id='a')", "self.answer = 42"))
+    task = ran.run["only"].task.pathspec
+    done = lab.cli("card", "create", task, "--id", "later")
+    assert done.returncode == 0, done.stderr
+    first, later = get_cards(ran.run["only"].task)
+    assert (first.id, later.id, later.type) == ("a", "later", "default")
+    assert later.hash == done.stdout.strip()
+    assert "answer" in later.get()
+    assert "42" in later.get()
+    assert list(verify_store(lab.workspace.store)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--type", "nonsense"], "there is no card of type `nonsense`"),
+        (["--options", "[1]"], "`--options [1]` is no JSON object"),
+        (["--type", "json:loads"], "`json:loads` is no card"),
+    ],
+)
+def test_card_that_cannot_be_created_is_told_and_not_kept(
+    lab: Lab, words: list[str], message: str
+) -> None:
+    ran = lab.run(one_step(""))
+    done = lab.cli("card", "create", ran.run["only"].task.pathspec, *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert list(get_cards(ran.run["only"].task)) == []
+
+
+def test_card_whose_template_fails_is_told_and_not_kept(lab: Lab) -> None:
+    ran = lab.run(one_step(""))
+    (lab.folder / "broken.py").write_text(
+        "from flowkit.cards import CardTemplate\n\n"
+        "class Broken(CardTemplate):\n"
+        "    type = 'broken'\n"
+        "    def render(self, task):\n"
+        "        raise ValueError('no card')\n"
+    )
+    path = f"{lab.environ()['PYTHONPATH']}:{lab.folder}"
+    words = ("card", "create", ran.run["only"].task.pathspec, "--type", "broken:Broken")
+    done = lab.cli(*words, env=lab.environ(PYTHONPATH=path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the card could not be made: ValueError: no card" in done.stderr
+    assert list(get_cards(ran.run["only"].task)) == []
+
+
+def test_card_of_a_clone_or_of_several_tasks_is_not_created(lab: Lab) -> None:
+    first = lab.run(one_step("").replace("@step(start=True, end=True)", "@step(start=True)") + MORE)
+    again = lab.resume(step="last")
+    clone = again.run["only"].task
+    done = lab.cli("card", "create", clone.pathspec)
+    assert "is a clone" in done.stderr
+    assert f"`{first.run.pathspec}/only/0`" in done.stderr
+    assert "names 2 tasks" in lab.cli("card", "create", first.run.pathspec).stderr
