@@ -92,8 +92,8 @@ class LayeredStorage(Storage):
 def layered_url(folder: str, beneath: str) -> str:
     """Return the URL of a storage in a folder, over the one at another path or URL.
 
-    >>> layered_url("/work/spin", "/work/store")
-    'layered:///work/spin?beneath=/work/store'
+    >>> layered_url("/data/spin", "/data/store")
+    'layered:///data/spin?beneath=/data/store'
     """
     return f"{SCHEME}://{quote(folder)}?beneath={quote(beneath)}"
 
@@ -101,8 +101,8 @@ def layered_url(folder: str, beneath: str) -> str:
 def split_layered_url(url: str) -> tuple[str, str]:
     """Return the folder and what is beneath it. Raises UsageError.
 
-    >>> split_layered_url("layered:///work/spin?beneath=/work/store")
-    ('/work/spin', '/work/store')
+    >>> split_layered_url("layered:///data/spin?beneath=/data/store")
+    ('/data/spin', '/data/store')
     """
     parts = urlsplit(url)
     beneath = parse_qs(parts.query).get("beneath", [""])[0]
