@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -217,15 +218,8 @@ class FlowSession:
             memory_mb=settings.memory_mb,
             gpu=settings.gpu,
         )
-        for excess in tell_excess(graph, limits):
-            listener(Noticed(excess))
-        if settings.executor == "inline" and any(map(graph.is_gang, graph)):
-            listener(
-                Noticed(
-                    "the executor `inline` runs the nodes of a gang one after the other: "
-                    "they must not wait for one another"
-                )
-            )
+        for message in _shortcomings(graph, limits, settings.executor):
+            listener(Noticed(message))
         executor = open_executor(settings.executor, self._host)
         earlier = workspace.metadata.runs(record.run.flow, before=record.run, limit=1)
         logs = LogBook(
@@ -275,6 +269,16 @@ class FlowSession:
             return
         for name, failure in failed:
             listener(Noticed(_told_hook(name, failure)))
+
+
+def _shortcomings(graph: Graph, limits: Limits, executor: str) -> Iterator[str]:
+    """Say what the flow asks for that it will not get."""
+    yield from tell_excess(graph, limits)
+    if executor == "inline" and any(map(graph.is_gang, graph)):
+        yield (
+            "the executor `inline` runs the nodes of a gang one after the other: "
+            "they must not wait for one another"
+        )
 
 
 def _told_hook(name: str, failure: Failure) -> str:
