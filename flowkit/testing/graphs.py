@@ -61,89 +61,91 @@ def describe_flow(*nodes: Node, name: str = "AnyFlow") -> FlowDescription:
     )
 
 
-def _shapes() -> dict[str, FlowDescription]:
-    node, end = describe_node, describe_node("end", Kind.END)
-    linear, split, foreach, switch = Kind.LINEAR, Kind.SPLIT, Kind.FOREACH, Kind.SWITCH
-    nodes: dict[str, Sequence[Node]] = {
-        "single": [node("start", Kind.END)],
-        "linear": [node("start", linear, "middle"), node("middle", linear, "end"), end],
-        "split": [
-            node("start", split, "b", "a"),
-            node("a", linear, "join"),
-            node("b", linear, "join"),
-            node("join", linear, "end", is_join=True),
-            end,
-        ],
-        "foreach": [
-            node("start", foreach, "body"),
-            node("body", linear, "tail"),
-            node("tail", linear, "join"),
-            node("join", linear, "end", is_join=True),
-            end,
-        ],
-        "nested_foreach": [
-            node("start", foreach, "outer"),
-            node("outer", foreach, "inner"),
-            node("inner", linear, "inner_join"),
-            node("inner_join", linear, "outer_join", is_join=True),
-            node("outer_join", linear, "end", is_join=True),
-            end,
-        ],
-        "split_in_foreach": [
-            node("start", foreach, "fork"),
-            node("fork", split, "left", "right"),
-            node("left", linear, "fork_join"),
-            node("right", linear, "fork_join"),
-            node("fork_join", linear, "join", is_join=True),
-            node("join", linear, "end", is_join=True),
-            end,
-        ],
-        "switch": [
-            node("start", switch, "yes", "no"),
-            node("yes", linear, "after"),
-            node("no", linear, "after"),
-            node("after", linear, "end"),
-            end,
-        ],
-        "switch_in_foreach": [
-            node("start", foreach, "decide"),
-            node("decide", switch, "yes", "no", "join"),
-            node("yes", linear, "join"),
-            node("no", linear, "join"),
-            node("join", linear, "end", is_join=True),
-            end,
-        ],
-        "gang": [
-            node("start", Kind.GANG, "train"),
-            node("train", linear, "join", policies=_IN_GANG),
-            node("join", linear, "end", is_join=True),
-            end,
-        ],
-        "gang_in_foreach": [
-            node("start", foreach, "open"),
-            node("open", Kind.GANG, "train"),
-            node("train", linear, "gather", policies=_IN_GANG),
-            node("gather", linear, "join", is_join=True),
-            node("join", linear, "end", is_join=True),
-            end,
-        ],
-        "loop": [
-            node("start", linear, "turn"),
-            node("turn", switch, "turn", "end"),
-            end,
-        ],
-        "loop_in_foreach": [
-            node("start", foreach, "turn"),
-            node("turn", switch, "turn", "leave"),
-            node("leave", linear, "join"),
-            node("join", linear, "end", is_join=True),
-            end,
-        ],
-    }
-    return {name: describe_flow(*flow) for name, flow in nodes.items()}
+_END = describe_node("end", Kind.END)
+_NODES: Mapping[str, Sequence[Node]] = {
+    "single": [describe_node("start", Kind.END)],
+    "linear": [
+        describe_node("start", Kind.LINEAR, "middle"),
+        describe_node("middle", Kind.LINEAR, "end"),
+        _END,
+    ],
+    "split": [
+        describe_node("start", Kind.SPLIT, "b", "a"),
+        describe_node("a", Kind.LINEAR, "join"),
+        describe_node("b", Kind.LINEAR, "join"),
+        describe_node("join", Kind.LINEAR, "end", is_join=True),
+        _END,
+    ],
+    "foreach": [
+        describe_node("start", Kind.FOREACH, "body"),
+        describe_node("body", Kind.LINEAR, "tail"),
+        describe_node("tail", Kind.LINEAR, "join"),
+        describe_node("join", Kind.LINEAR, "end", is_join=True),
+        _END,
+    ],
+    "nested_foreach": [
+        describe_node("start", Kind.FOREACH, "outer"),
+        describe_node("outer", Kind.FOREACH, "inner"),
+        describe_node("inner", Kind.LINEAR, "inner_join"),
+        describe_node("inner_join", Kind.LINEAR, "outer_join", is_join=True),
+        describe_node("outer_join", Kind.LINEAR, "end", is_join=True),
+        _END,
+    ],
+    "split_in_foreach": [
+        describe_node("start", Kind.FOREACH, "fork"),
+        describe_node("fork", Kind.SPLIT, "left", "right"),
+        describe_node("left", Kind.LINEAR, "fork_join"),
+        describe_node("right", Kind.LINEAR, "fork_join"),
+        describe_node("fork_join", Kind.LINEAR, "join", is_join=True),
+        describe_node("join", Kind.LINEAR, "end", is_join=True),
+        _END,
+    ],
+    "switch": [
+        describe_node("start", Kind.SWITCH, "yes", "no"),
+        describe_node("yes", Kind.LINEAR, "after"),
+        describe_node("no", Kind.LINEAR, "after"),
+        describe_node("after", Kind.LINEAR, "end"),
+        _END,
+    ],
+    "switch_in_foreach": [
+        describe_node("start", Kind.FOREACH, "decide"),
+        describe_node("decide", Kind.SWITCH, "yes", "no", "join"),
+        describe_node("yes", Kind.LINEAR, "join"),
+        describe_node("no", Kind.LINEAR, "join"),
+        describe_node("join", Kind.LINEAR, "end", is_join=True),
+        _END,
+    ],
+    "gang": [
+        describe_node("start", Kind.GANG, "train"),
+        describe_node("train", Kind.LINEAR, "join", policies=_IN_GANG),
+        describe_node("join", Kind.LINEAR, "end", is_join=True),
+        _END,
+    ],
+    "gang_in_foreach": [
+        describe_node("start", Kind.FOREACH, "open"),
+        describe_node("open", Kind.GANG, "train"),
+        describe_node("train", Kind.LINEAR, "gather", policies=_IN_GANG),
+        describe_node("gather", Kind.LINEAR, "join", is_join=True),
+        describe_node("join", Kind.LINEAR, "end", is_join=True),
+        _END,
+    ],
+    "loop": [
+        describe_node("start", Kind.LINEAR, "turn"),
+        describe_node("turn", Kind.SWITCH, "turn", "end"),
+        _END,
+    ],
+    "loop_in_foreach": [
+        describe_node("start", Kind.FOREACH, "turn"),
+        describe_node("turn", Kind.SWITCH, "turn", "leave"),
+        describe_node("leave", Kind.LINEAR, "join"),
+        describe_node("join", Kind.LINEAR, "end", is_join=True),
+        _END,
+    ],
+}
 
-
-SHAPES: Mapping[str, FlowDescription] = _shapes()
+SHAPES: Mapping[str, FlowDescription] = {
+    name: describe_flow(*nodes) for name, nodes in _NODES.items()
+}
 """The shapes that every part of flowkit has to cope with, by name."""
 
 

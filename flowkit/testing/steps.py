@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
 from flowkit.errors import UsageError
 from flowkit.flow import FlowSpec
+from flowkit.graph import Node
 from flowkit.store import Store, element
 from flowkit.testing.memory_storage import MemoryStorage
 from flowkit.testing.step_inputs import NOT_GIVEN, Input, Stack, StepInputs, read_for
@@ -120,14 +122,21 @@ def run_step(
     made = StepInputs(loaded, name, store)
     stack = _stack(made, input, index, foreach_stack)
     spec = made.spec(given, stack, _named_inputs(made, given_inputs), gang=_gang(name, gang))
-    try:
+    with _explained(flow_class, made.node):
         outcome = call_once(loaded, spec, store)
+    return _step_run(loaded, name, store, outcome, stack[-1][2] if stack else None)
+
+
+@contextmanager
+def _explained(flow_class: type, node: Node) -> Iterator[None]:
+    """Say of an attribute that the flow lacks how a test gives it."""
+    try:
+        yield
     except AttributeError as error:
         if isinstance(error.obj, flow_class) and error.name:
-            place = "in its `inputs`" if made.node.is_join else f"as `{error.name}=...`"
+            place = "in its `inputs`" if node.is_join else f"as `{error.name}=...`"
             error.add_note(f"what a step reads is given to `run_step`, here {place}")
         raise
-    return _step_run(loaded, name, store, outcome, stack[-1][2] if stack else None)
 
 
 def _step_run(loaded: LoadedFlow, name: str, store: Store, outcome: Outcome, input: Any) -> StepRun:
