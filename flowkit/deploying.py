@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from flowkit.errors import UsageError
+from flowkit.profiles import refuse_profile
 
 if TYPE_CHECKING:
     from flowkit.client import Run
@@ -166,8 +167,6 @@ class Deployer:
         cwd: str | Path | None = None,
         **top_opts: Any,
     ) -> None:
-        from flowkit.settings import refuse_profile  # it costs more than all of this
-
         refuse_profile(profile)
         self._flow_file, self._shows_output = str(flow_file), show_output
         self._env, self._top = dict(env or {}), top_opts

@@ -233,15 +233,6 @@ class _ConfigFile:
         return str(self.path)
 
 
-def refuse_profile(profile: str | None) -> None:
-    """Say that settings have no profiles, to those who name one. Raises UsageError."""
-    if profile is not None:
-        raise UsageError(
-            f"there is no profile `{profile}`: flowkit has no profiles",
-            hint="put settings into `flowkit.toml` in the folder `cwd`, or give them by name",
-        )
-
-
 def read_settings(
     start: Path,
     overrides: Mapping[str, object],

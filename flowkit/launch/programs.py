@@ -17,8 +17,8 @@ from flowkit.errors import UsageError
 from flowkit.launch.driving import Driving, OnLine, Order, Resumption, Stream
 from flowkit.launch.executing import ExecutingRun, ExecutingTask
 from flowkit.launch.options import Place, TopOptions, words_of
+from flowkit.profiles import refuse_profile
 from flowkit.runner import FlowSource, SpinOptions, SpinTarget
-from flowkit.settings import refuse_profile
 
 
 class Runner:
