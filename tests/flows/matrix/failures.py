@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flowkit.client import Task
 from matrix.behaviour import Behaviour, Launch
@@ -168,28 +168,32 @@ if {is_last} and not os.path.exists("mended"):
         return Launch(resumes="")
 
     def check(self, cell: Cell, ended: Ended) -> None:
-        """What leads to the broken tasks is cloned; they and what follows are not."""
+        """What the first run finished is cloned, and nothing that follows a broken task."""
         broken = self.broken(cell.shape)
-        dues = cell.shape.due()
-        turns = max(one.iteration for one in dues if one.step == broken)
-        rows = cell.json("list", "tasks", ended.run.pathspec)["tasks"]
-        cloned = {
-            (row["step"], *row["path"], row["iteration"]) for row in rows if row["cloned_from"]
-        }
-        before: set[str] = set()
-        for due in dues:
+        origin = ended.run.origin_pathspec
+        assert origin is not None
+
+        def rows(run: str) -> dict[tuple[object, ...], dict[str, Any]]:
+            listed = cell.json("list", "tasks", run)["tasks"]
+            return {(row["step"], *row["path"], row["iteration"]): row for row in listed}
+
+        # The first run starts nothing more once a branch has failed: how far the others came
+        # is a matter of time.
+        finished = {key for key, row in rows(origin).items() if row["status"] == "succeeded"}
+        failed = {key for key, row in rows(origin).items() if row["status"] == "failed"}
+        cloned = {key: row for key, row in rows(ended.run.pathspec).items() if row["cloned_from"]}
+        assert cloned.keys() == finished
+        assert failed
+        assert {key[0] for key in failed} == {broken}
+        for due in cell.shape.due():
             key = (due.step, *due.path, due.iteration)
-            if due.step == broken and due.iteration == turns:
-                assert key not in cloned
-                before |= _steps_in(due.trail[:-1])
+            if key in failed:
+                assert _steps_in(due.trail[:-1]) - {broken} <= {one[0] for one in finished}
             if broken in _steps_in(due.trail[:-1]) and due.step != broken:
                 assert key not in cloned
-        for due in dues:
-            if due.step in before - {broken}:
-                assert (due.step, *due.path, due.iteration) in cloned
+            if key in cloned:
                 task = ended.task(due)
-                assert ended.run.origin_pathspec is not None
-                assert task.origin_pathspec == f"{ended.run.origin_pathspec}/{due.step}/{task.id}"
+                assert task.origin_pathspec == f"{origin}/{due.step}/{task.id}"
 
 
 class ResumesNamed(Behaviour):
