@@ -60,8 +60,11 @@ from flowkit.worker.messages import (
 )
 from flowkit.worker.output import capture
 from flowkit.worker.randomness import ImportedRandomness
+from flowkit.worker.rehearsal import rehearse
 
 EXIT_NOT_COMMITTED = 4
+REHEARSE_AT = 16
+"""The fork before which the zygote rehearses: a flow of a few steps would not gain its cost."""
 
 
 def serve(channel: socket.socket, file: str, name: str | None) -> int:
@@ -131,6 +134,7 @@ class Zygote:
         self._specs: tuple[str, ...] = ()
         self._randomness = randomness
         self._children: dict[int, _Child] = {}
+        self._forks = 0
         self._stores: dict[StoreAddress, Store] = {}
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._selector = selectors.DefaultSelector()
@@ -226,6 +230,8 @@ class Zygote:
 
     def _start(self, spec: TaskSpec, *, cold: bool, stdout: int, stderr: int) -> None:
         store = self._open_store(spec.store)
+        if not cold:
+            self._prepare(spec, store)
         with warnings.catch_warnings():
             # Python warns of threads that it counts in the whole process, among them those of
             # numerical libraries, which do survive; real hazards were looked for on import.
@@ -239,6 +245,19 @@ class Zygote:
             os.setpgid(pid, pid)  # also done by the child: whoever comes first
         self._children[pid] = _Child(spec.attempt)
         send(self._channel.socket, Started(spec.attempt, pid))
+
+    def _prepare(self, spec: TaskSpec, store: Store) -> None:
+        """Do before the fork, once for all siblings, what each would do in its own memory."""
+        self._forks += 1
+        if self._forks == REHEARSE_AT:
+            with contextlib.suppress(FlowkitError, OSError):  # then children do without
+                rehearse()
+            gc.collect()
+            gc.freeze()
+        # What cannot be read is for the attempt to say, whose failure it is.
+        with contextlib.suppress(FlowkitError):
+            for digest in (spec.parameters, *(frame.items for frame in spec.frames)):
+                store.manifest(digest)
 
     def _become_attempt(
         self, spec: TaskSpec, store: Store, *, cold: bool, stdout: int, stderr: int
