@@ -7,9 +7,10 @@ was all that came, is in the letter of its stream, so nothing in the text needs 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+
+from msgspec import Struct
 
 from flowkit.errors import Corrupt
 
@@ -25,8 +26,7 @@ _STREAMS: dict[bytes, tuple[Stream, bytes]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(Struct, frozen=True):
     """A line that an attempt printed, or the start of one.
 
     `time_us` is Unix time in microseconds. `text` ends with a newline if the line does; all texts

@@ -9,24 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from flowkit.values import Attempt, TaskSpec
 
 Buffer = bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True):
     """An attempt ended. `hint` may explain why, when no result was written; it is no truth."""
 
     attempt: Attempt
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """A line that an attempt wrote, without its newline. `time_s`: Unix time in seconds.
 
     `ended` False: no newline came; more of the line may follow, or the attempt ended.
@@ -66,8 +65,7 @@ class Executor(Protocol):
         """Kill what still runs and release everything. May be called twice."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """A key's current bytes and the version to name when swapping them."""
 
     data: bytes

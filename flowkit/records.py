@@ -6,9 +6,10 @@ be rebuilt from them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from flowkit.graph.model import FlowDescription
 from flowkit.values import Attempt, Digest, Failure, Outcome, ProjectBranch, RunId, TaskKey
@@ -17,8 +18,7 @@ RunStatus = Literal["running", "succeeded", "failed", "cancelled", "lost"]
 """`lost`: the runner died. Told from its heartbeat when somebody asks, never stored."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True, kw_only=True):
     """A run as it began. Created once, before its first task.
 
     `parameters` is a manifest that holds the run's parameters and the flow's constants as
@@ -42,8 +42,7 @@ class RunRecord:
     triggers: tuple[RunId, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunEnd:
+class RunEnd(Struct, frozen=True, kw_only=True):
     """How a run ended. Created once, after its last task."""
 
     run: RunId
@@ -60,8 +59,7 @@ class RunEnd:
         return 0 if self.status == "succeeded" else 130
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clone:
+class Clone(Struct, frozen=True, kw_only=True):
     """A task of an earlier run that stands for one of this run's.
 
     `origin` is the run that computed it, however many resumes ago, and `attempt` the number of
@@ -82,16 +80,14 @@ class Clone:
         return self.origin_key or self.key
 
 
-@dataclass(frozen=True, slots=True)
-class Clones:
+class Clones(Struct, frozen=True):
     """Clones of a run, in one record: all that were made at once."""
 
     run: RunId
     clones: tuple[Clone, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredCard:
+class StoredCard(Struct, frozen=True, kw_only=True):
     """A report about an attempt, as HTML. Created once; while a task runs, there is a live one.
 
     `number` counts the `@card` decorators of the step, outermost first. `data` is JSON: what the

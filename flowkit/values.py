@@ -7,9 +7,10 @@ encoded by `flowkit.wire`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, overload
+
+from msgspec import Struct, field
 
 
 class Digest(bytes):
@@ -85,8 +86,7 @@ class Digests(Sequence[Digest]):
         return f"Digests({len(self)})"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class RunId:
+class RunId(Struct, frozen=True, order=True):
     """One run of a flow; prints as its pathspec `Flow/12`."""
 
     flow: str
@@ -96,8 +96,7 @@ class RunId:
         return f"{self.flow}/{self.id}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TaskKey:
+class TaskKey(Struct, frozen=True, order=True):
     """Which execution of a step: the same key in every run of the flow.
 
     `path` has one index per open foreach, outermost first; `iteration` counts the turns of a
@@ -141,8 +140,7 @@ class TaskKey:
         return f"{self.step}/{self.task_id}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Attempt:
+class Attempt(Struct, frozen=True, order=True):
     """One try at a task; numbered from 0 within its key."""
 
     key: TaskKey
@@ -152,8 +150,7 @@ class Attempt:
         return f"{self.key} (attempt {self.number})"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Where some bytes of an artifact are.
 
     `packed_at` is None: they are the object named `digest`, whole. Otherwise they start at that
@@ -166,8 +163,7 @@ class Part:
     packed_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactEntry:
+class ArtifactEntry(Struct, frozen=True, kw_only=True):
     """One artifact in a manifest: how to load it, and its identity.
 
     `digest` covers the serializer's tag and the contents of all parts, wherever they lie: equal
@@ -185,8 +181,7 @@ class ArtifactEntry:
         return sum(part.size_bytes for part in self.parts)
 
 
-@dataclass(frozen=True, slots=True, order=True, kw_only=True)
-class TableUse:
+class TableUse(Struct, frozen=True, order=True, kw_only=True):
     """That a task read a snapshot of a table, or wrote it."""
 
     table: str
@@ -195,8 +190,7 @@ class TableUse:
     how: Literal["read", "written"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manifest:
+class Manifest(Struct, frozen=True, kw_only=True):
     """What a task leaves: artifact names to entries, and the items of its foreach, if any.
 
     `items` are blocks of `items_per_block` elements each (the last may be shorter), so that a
@@ -217,8 +211,7 @@ class Manifest:
     tables: tuple[TableUse, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class Failure(Struct, frozen=True, kw_only=True):
     """A failure as data: what crosses between processes instead of an exception.
 
     `where` is `file:line` in the user's own code, if it is known. `exit_code`: that of a command
@@ -234,8 +227,7 @@ class Failure:
     exit_code: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True):
     """One open foreach around a task: which element of how many, and who holds the elements.
 
     `items` is the manifest of the task that fanned out.
@@ -247,8 +239,7 @@ class Frame:
     items: Digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Outcome(Struct, frozen=True, kw_only=True):
     """How a task that succeeded goes on: its manifest, and what it decided.
 
     `width`: the number of elements, if the step is a foreach. `choice`: the step chosen, if it
@@ -260,8 +251,7 @@ class Outcome:
     choice: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fingerprint:
+class Fingerprint(Struct, frozen=True, kw_only=True):
     """What a task depends on, as far as it can be known before the task runs.
 
     Tasks of one step with the same `digest` come to the same. `components` say what it is made
@@ -272,8 +262,7 @@ class Fingerprint:
     components: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreAddress:
+class StoreAddress(Struct, frozen=True, kw_only=True):
     """Where a store is, and how to write to it and read from it.
 
     `sync`: what is committed is on the disk before it counts. `verify`: check the digests of
@@ -291,8 +280,7 @@ class StoreAddress:
         return scheme if separator and scheme != "file" else "local"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoadOptions:
+class LoadOptions(Struct, frozen=True, kw_only=True):
     """What the reading of a flow depends on besides its file.
 
     By name, `config_files` are paths and `config_values` texts that a command line gives; `kept`
@@ -308,8 +296,7 @@ class LoadOptions:
     specs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ProjectBranch:
+class ProjectBranch(Struct, frozen=True):
     """The branch of a project that a run is in: `prod`, `prod.x`, `test.x` or `user.NAME`.
 
     >>> ProjectBranch("fraud", "test.idea").flow_name("Train")
@@ -334,8 +321,7 @@ class ProjectBranch:
         return f"{self.project}.{self.branch}.{flow}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskSpec:
+class TaskSpec(Struct, frozen=True, kw_only=True):
     """All that a worker needs to run one attempt: no pickles, no secrets."""
 
     run: RunId
@@ -370,8 +356,7 @@ class TaskSpec:
 Status = Literal["succeeded", "failed"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskResult:
+class TaskResult(Struct, frozen=True, kw_only=True):
     """How an attempt ended. Created once, it is the truth about the attempt.
 
     `caught`: what `@catch` swallowed. `fingerprint`: what the task depends on, None where that is

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import click
+from msgspec.structs import replace
 
 from flowkit.cli.command import command, flow_argument
 from flowkit.cli.flows import description_of

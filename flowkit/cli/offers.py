@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from flowkit.cli.invocation import of_context
 from flowkit.errors import FlowkitError
-from flowkit.values import RunId
 
 if TYPE_CHECKING:
     import click
@@ -53,6 +52,9 @@ def offer_pathspecs(
     """Offer flows, then runs, and after a second slash the run's steps."""
     if incomplete.count("/") < 2:
         return offer_runs(ctx, param, incomplete)
+    # Offers are made of every command's options, and most are never asked for.
+    from flowkit.values import RunId
+
     flow, run_id, _ = incomplete.split("/", 2)
     run = RunId(flow, run_id)
     return _offered(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from flowkit.errors import FlowkitError, UsageError
 from flowkit.flow.config_field import ConfigDeclaration, configs_of
@@ -34,8 +36,7 @@ class ConfigsRejected(UsageError):
         super().__init__("\n".join(lines), hint="`--config NAME FILE` gives a config")
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedConfig:
+class ResolvedConfig(Struct, frozen=True):
     """A config that was read: what steps see, and the JSON that it is made of anew elsewhere."""
 
     name: str
@@ -44,8 +45,7 @@ class ResolvedConfig:
     json: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(Struct, frozen=True):
     """What one source gives a config: the path of a file, text for its parser, or a value."""
 
     kind: Literal["file", "text", "value"]

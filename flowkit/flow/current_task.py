@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from flowkit.flow.gangs import Parallel, gang_around
 from flowkit.flow.triggers import Triggers
@@ -15,8 +16,7 @@ from flowkit.graph import FlowDescription
 from flowkit.values import TableUse, TaskSpec
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurrentTask:
+class CurrentTask(Struct, frozen=True, kw_only=True):
     """The running task, set once per attempt by the worker."""
 
     spec: TaskSpec

@@ -6,7 +6,9 @@ The class itself keeps what stands in its file, so the same class can be drafted
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from flowkit.flow.flow_decorators import flow_decorators
 from flowkit.flow.late import NO_CONFIGS, Configs, LateFailed
@@ -17,8 +19,7 @@ from flowkit.flow.secret_sources import asked_secrets
 from flowkit.graph import Secrets
 
 
-@dataclass(slots=True)
-class FlowDraft:
+class FlowDraft(Struct):
     """The decorators of a flow and of its steps, and parameters that stand in no file.
 
     `steps` are marks by step, innermost decorator first; `decorators` are the flow's own,

@@ -7,11 +7,12 @@ read, with all other faults: only then are the values of configs known.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from inspect import isclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from flowkit.errors import FlowInvalid
 from flowkit.flow.late import NO_CONFIGS, Configs, LateFailed, evaluate
@@ -24,8 +25,7 @@ UNMARKED = "__flowkit_policies__"
 """Where decorators wait for the `@step` above them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarkFault:
+class MarkFault(Struct, frozen=True, kw_only=True):
     """What a decorator was given in vain: the rule it breaks, and what to do."""
 
     decorator: str
@@ -36,8 +36,7 @@ class MarkFault:
     """File and line, if they are known better than by the decorator's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(Struct, frozen=True):
     """A decorator as it was applied. `user`: the class of one that is not flowkit's."""
 
     name: str
@@ -56,8 +55,7 @@ class Applied:
         return replace(self, args=evaluate(self.args, configs), options=options)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepMark:
+class StepMark(Struct, frozen=True, kw_only=True):
     """What decorators say about a step. Found as `__flowkit_step__` on the step's function.
 
     `applied` are the decorators, innermost first, without `@step` itself; `steps` counts that.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, TypeAlias
+
+from msgspec.structs import replace
 
 from flowkit.errors import FlowInvalid
 from flowkit.flow.drafts import FlowDraft

@@ -7,9 +7,11 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, Final
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from flowkit.errors import FlowInvalid, UsageError
 from flowkit.flow.config_value import ConfigValue
@@ -65,8 +67,7 @@ class _NoDefault:
 NO_DEFAULT: Final = _NoDefault()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParameterContext:
+class ParameterContext(Struct, frozen=True, kw_only=True):
     """What a callable default is told: `Parameter("day", default=lambda context: ...)`.
 
     `logger` prints a line, `ds_type` is the kind of the store, and `configs` has the values of

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import get_close_matches
 from keyword import iskeyword
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from flowkit.errors import FlowInvalid
 from flowkit.graph import FlowPolicies, Policies

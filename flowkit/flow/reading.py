@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from flowkit.flow.attributes import assignments
 from flowkit.flow.config_field import configs_of

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from flowkit.graph.policies import NO_FLOW_POLICIES, NO_POLICIES, FlowPolicies, Policies
 
@@ -29,8 +30,7 @@ class Kind(StrEnum):
         return self in (Kind.SPLIT, Kind.FOREACH, Kind.GANG)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A place in the user's code, printed as `file:line`."""
 
     file: str
@@ -40,16 +40,14 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One arm of a switch: the condition's value, as text, and the step it leads to."""
 
     value: str
     target: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
+class Reach(Struct, frozen=True, kw_only=True):
     """What a step's code can see, as far as its source shows.
 
     `names`: what it reads on `self`, and a join on anything; `current` if it asks that. `is_open`:
@@ -66,8 +64,7 @@ class Reach:
     untold: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(Struct, frozen=True, kw_only=True):
     """A step: how it hands over, and its policies.
 
     `targets` are the steps named in `self.next`, in order, each once. `is_join`: the method takes
@@ -94,8 +91,7 @@ class Node:
     reach: Reach = Reach()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ParameterDescription:
+class ParameterDescription(Struct, frozen=True, kw_only=True):
     """A parameter as a command line needs it.
 
     `name` is the option's, `attribute` the artifact's. `default` is text for people; None means
@@ -114,8 +110,7 @@ class ParameterDescription:
     separator: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConfigDescription:
+class ConfigDescription(Struct, frozen=True, kw_only=True):
     """A config and its value, which was known before the flow was read.
 
     `name` is what a command line calls it, `attribute` the artifact. `value` is JSON text; None
@@ -129,8 +124,7 @@ class ConfigDescription:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowDescription:
+class FlowDescription(Struct, frozen=True, kw_only=True):
     """A flow as data: what a driver knows of code that it never imports."""
 
     name: str

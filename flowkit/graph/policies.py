@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """Run a failed task again, `times` times at most, `delay_s` seconds after each failure."""
 
     times: int = 3
     delay_s: float = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class Catch:
+class Catch(Struct, frozen=True):
     """Go on after the last failure; artifact `var` then holds what was raised."""
 
     var: str | None = None
     print_exception: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Timeout:
+class Timeout(Struct, frozen=True):
     """Stop an attempt that takes longer than `limit_s` seconds."""
 
     limit_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Struct, frozen=True):
     """What a task needs. `cpu` in cores, memory and disk sizes in MB, `gpu` in devices."""
 
     cpu: float = 1.0
@@ -39,8 +35,7 @@ class Resources:
     shared_memory_mb: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(Struct, frozen=True):
     """Where a step asks to run, or which environment it asks for, and how.
 
     `name` is the decorator's; `options` are JSON, by name, as they were given.
@@ -50,8 +45,7 @@ class Backend:
     options: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CardPolicy:
+class CardPolicy(Struct, frozen=True, kw_only=True):
     """Make a report about each task. `options` are JSON, by name, as they were given."""
 
     type: str = "default"
@@ -63,8 +57,7 @@ class CardPolicy:
     refresh_interval_s: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class SecretSource:
+class SecretSource(Struct, frozen=True):
     """Where secrets of a step are kept: a provider's name, and what it is asked for.
 
     `type` is empty for the provider that the settings name; `options` are JSON, by name. As a
@@ -77,16 +70,14 @@ class SecretSource:
     role: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(Struct, frozen=True):
     """Set secrets as environment variables; in place of what is set there, if that is allowed."""
 
     sources: tuple[SecretSource, ...] = ()
     allow_override: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policies:
+class Policies(Struct, frozen=True, kw_only=True):
     """What the decorators of a step ask for.
 
     `concurrency`: the most tasks of the step at once; None is no limit of its own.
@@ -124,8 +115,7 @@ def is_branch_name(name: str) -> bool:
 BRANCH_NAMES = "name it with letters, digits, `_`, `-` and `.`, 128 of them at most"
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """The project that a flow belongs to, and where in it.
 
     `branch` and `production` are what the decorator says; a command line may say otherwise.
@@ -136,24 +126,21 @@ class Project:
     production: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """When a deployed flow starts by itself: a cron expression, in a time zone or in UTC."""
 
     cron: str
     timezone: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerEvent:
+class TriggerEvent(Struct, frozen=True):
     """An event that starts a deployed flow; `parameters` are pairs of parameter and its field."""
 
     name: str
     parameters: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TriggerFlow:
+class TriggerFlow(Struct, frozen=True):
     """A flow whose end starts a deployed flow; in a project's branch, if they are given."""
 
     flow: str
@@ -161,8 +148,7 @@ class TriggerFlow:
     branch: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Struct, frozen=True):
     """What starts a deployed flow: all of these events, or all of these flows' ends.
 
     `options` are JSON, by name, as they were given.
@@ -173,16 +159,14 @@ class Trigger:
     options: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ExitHooks:
+class ExitHooks(Struct, frozen=True):
     """Names of the functions that are called after a run, by how it ended."""
 
     on_success: tuple[str, ...] = ()
     on_error: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowPolicies:
+class FlowPolicies(Struct, frozen=True, kw_only=True):
     """What the decorators of a flow ask for. `backends` are environments of all its steps."""
 
     project: Project | None = None

@@ -6,9 +6,11 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 from weakref import WeakSet
+
+from msgspec.structs import replace
 
 from flowkit.client import Workspace, open_workspace
 from flowkit.errors import FlowkitError

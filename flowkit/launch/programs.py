@@ -7,11 +7,12 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 from weakref import WeakSet
+
+from msgspec.structs import replace
 
 from flowkit.errors import UsageError
 from flowkit.launch.driving import Driving, OnLine, Order, Resumption, Stream

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from flowkit.records import RunStatus
 from flowkit.values import Attempt, Digest, Failure, Outcome, RunId, TaskKey
@@ -17,8 +18,7 @@ Snapshot = Mapping[str, tuple[tuple[object, ...], ...]]
 """Table names to sorted rows; equal snapshots mean equal indexes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowRow:
+class FlowRow(Struct, frozen=True, kw_only=True):
     """A flow that has runs: how many, and when the first and the latest began."""
 
     name: str
@@ -27,8 +27,7 @@ class FlowRow:
     last_started_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRow:
+class RunRow(Struct, frozen=True, kw_only=True):
     """A run. `tags` are the user's, sorted; `system_tags` flowkit's own.
 
     `finished_at` is None until the run has ended. `parameters` is the manifest with the run's
@@ -54,8 +53,7 @@ class RunRow:
     failure: Failure | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRow:
+class StepRow(Struct, frozen=True, kw_only=True):
     """A step's tasks in one run, counted by how the latest attempt of each stands.
 
     `total` counts all; `cloned` ones are among the `succeeded`. `started_at` is the first start
@@ -73,8 +71,7 @@ class StepRow:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptRow:
+class AttemptRow(Struct, frozen=True, kw_only=True):
     """One attempt at a task, or the clone that stands for the task.
 
     A clone has an `origin`: the run that computed it, where `attempt` has the same number; its

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import groupby, islice
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from flowkit.metadata.database import Database, Rows
 from flowkit.metadata.liveness import is_alive
@@ -41,8 +43,7 @@ _SNAPSHOTS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilter:
+class RunFilter(Struct, frozen=True, kw_only=True):
     """Which runs are asked for; None asks for all. `since` is included, `until` is not."""
 
     flow: str | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from flowkit.values import Attempt, Digest, Digests, Frame, Outcome, TaskKey
 
@@ -12,24 +13,21 @@ PARAMETERS_STEP = "_parameters"
 """The name under which the run's parameters are the input of the start step."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(Struct, frozen=True):
     """The run begins. `reusable`: tasks of an earlier run that may stand for this run's own."""
 
     parameters: Digest
     reusable: Mapping[TaskKey, Outcome] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TaskSucceeded:
+class TaskSucceeded(Struct, frozen=True):
     """An attempt ended well."""
 
     attempt: Attempt
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFailed:
+class TaskFailed(Struct, frozen=True):
     """An attempt ended badly, or its process died. `retryable` False forbids another try.
 
     `died`: no result was written, so `@catch` has not had its chance in the worker.
@@ -40,20 +38,17 @@ class TaskFailed:
     died: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ClockTicked:
+class ClockTicked(Struct, frozen=True):
     """Time has passed; `now_s` counts seconds on any clock that never goes back."""
 
     now_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class CancelRequested:
+class CancelRequested(Struct, frozen=True):
     """Somebody wants the run to stop."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReusableFound:
+class ReusableFound(Struct, frozen=True):
     """The answer to `FindReusable`: which of the tasks earlier ones may stand for, and how."""
 
     number: int
@@ -63,8 +58,7 @@ class ReusableFound:
 Event = RunStarted | TaskSucceeded | TaskFailed | ClockTicked | CancelRequested | ReusableFound
 
 
-@dataclass(frozen=True, slots=True)
-class StartTask:
+class StartTask(Struct, frozen=True):
     """Start an attempt. `fallback`: no user code, `@catch` stands in for a process that died.
 
     `inputs` are manifests in split order, one for a step that is no join. `input_steps` names the
@@ -81,16 +75,14 @@ class StartTask:
     fallback: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CloneTask:
+class CloneTask(Struct, frozen=True):
     """Record that an earlier run's task stands for this one; nothing is started."""
 
     key: TaskKey
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class FindReusable:
+class FindReusable(Struct, frozen=True):
     """Find out which of these tasks, all of one step, an earlier run has computed already.
 
     They wait until `ReusableFound` answers by the same number.
@@ -100,8 +92,7 @@ class FindReusable:
     tasks: tuple[StartTask, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StopTask:
+class StopTask(Struct, frozen=True):
     """Stop a running attempt; its end is reported like any other.
 
     `gang`: another node of its gang has failed.
@@ -111,8 +102,7 @@ class StopTask:
     reason: Literal["timeout", "cancelled", "gang"]
 
 
-@dataclass(frozen=True, slots=True)
-class FinishRun:
+class FinishRun(Struct, frozen=True):
     """Nothing is left to do.
 
     `failed`: the tasks that failed for good, first one first; of a gang, the node that was first.

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from flowkit.errors import FlowkitBug
 from flowkit.plan.events import StartTask
 from flowkit.values import Attempt, Digest, Digests, Frame, TaskKey
 
 
-@dataclass(slots=True, kw_only=True)
-class Fan:
+class Fan(Struct, kw_only=True):
     """The elements of one foreach that have not started, and what their tasks have in common.
 
     `origin` is the task that fanned out, with `frames` around it; `manifest` what it left.

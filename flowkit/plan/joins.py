@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from flowkit.graph import Graph
 from flowkit.plan.events import StartTask

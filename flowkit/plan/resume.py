@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from flowkit.errors import NotFound
 from flowkit.graph import FlowDescription, Graph, Node
 from flowkit.values import Outcome, TaskKey
 
 
-@dataclass(frozen=True, slots=True)
-class ResumePlan:
+class ResumePlan(Struct, frozen=True):
     """What a resumed run may clone, and why it runs the other steps anew.
 
     `reusable` is what `RunStarted` takes: it may hold tasks behind one that runs anew, which the

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from flowkit.graph import NO_POLICIES, FlowDescription, Graph, Kind, Node
 from flowkit.plan.admission import Limits

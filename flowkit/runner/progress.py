@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct, field
 
 from flowkit.records import RunEnd, RunRecord
 from flowkit.values import Attempt, Failure, TaskKey
 
 
-@dataclass(frozen=True, slots=True)
-class RunBegan:
+class RunBegan(Struct, frozen=True):
     """The run has its id and is recorded; no task has started."""
 
     record: RunRecord
@@ -20,16 +20,14 @@ class RunBegan:
     """All steps in topological order."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStarted:
+class TaskStarted(Struct, frozen=True):
     """An attempt was handed to the executor."""
 
     attempt: Attempt
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnded:
+class TaskEnded(Struct, frozen=True):
     """An attempt ended. `again`: it failed and will be tried once more.
 
     `caught`: what `@catch` swallowed in an attempt that counts as succeeded. `width` is set when
@@ -47,8 +45,7 @@ class TaskEnded:
     choice: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TasksCloned:
+class TasksCloned(Struct, frozen=True):
     """Tasks of an earlier run stand for these; nothing was started for them.
 
     `widths`: how many elements those that fanned out did so over.
@@ -59,8 +56,7 @@ class TasksCloned:
     widths: Mapping[TaskKey, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(Struct, frozen=True):
     """A line that an attempt printed, without its newline.
 
     `is_shown`: it ran in this process, where people have seen it as it was printed.
@@ -73,23 +69,20 @@ class Printed:
     is_shown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(Struct, frozen=True):
     """Something worth a line to the user, said once: a fall-back, a step that runs anew."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnded:
+class RunEnded(Struct, frozen=True):
     """The run is over and recorded."""
 
     end: RunEnd
     duration_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Idled:
+class Idled(Struct, frozen=True):
     """Nothing happened for a moment; told about ten times a second so that a clock can move."""
 
     at: datetime

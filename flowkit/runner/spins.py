@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from flowkit.errors import UsageError
 from flowkit.records import RunEnd
 from flowkit.values import RunId, TaskKey, TaskResult
 
 
-@dataclass(frozen=True, slots=True)
-class SpinTarget:
+class SpinTarget(Struct, frozen=True):
     """What is to be spun: a step, and the run and the task of it if they are named."""
 
     step: str
@@ -52,8 +52,7 @@ class SpinTarget:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpinOptions:
+class SpinOptions(Struct, frozen=True, kw_only=True):
     """What a caller chooses for one spin.
 
     `artifacts_module` is a file whose dict `ARTIFACTS` overrides what the step would find.
@@ -71,8 +70,7 @@ class SpinOptions:
     with_specs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spun:
+class Spun(Struct, frozen=True, kw_only=True):
     """How a spin ended. `result` is None if the attempt was never recorded.
 
     `artifacts` are the names of what the step has set, `goes_on` the steps that would come next.

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from blake3 import blake3
+from msgspec import Struct
 
 from flowkit.errors import Corrupt
 from flowkit.store.hashing import Pieces
@@ -31,8 +31,7 @@ Chunk = tuple[int, bytes]
 """Length in bytes, and fingerprint."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(Struct, frozen=True):
     """`length` bytes from byte `offset` of a plain object."""
 
     digest: Digest
@@ -40,8 +39,7 @@ class Extent:
     length: int
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """An object as the concatenation of extents."""
 
     extents: tuple[Extent, ...]
@@ -62,8 +60,7 @@ class Recipe:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A plain object that may have some of the bytes: its contents, cut into chunks."""
 
     digest: Digest
@@ -71,8 +68,7 @@ class Source:
     chunks: Sequence[Chunk]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A recipe, and the bytes of its one new object, `fresh_digest`; no bytes if it needs none."""
 
     recipe: Recipe

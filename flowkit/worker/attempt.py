@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, overload
+
+from msgspec.structs import replace
 
 from flowkit.errors import FlowkitBug, KeyMissing, StepRaised, StoreError
 from flowkit.flow import (

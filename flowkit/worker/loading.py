@@ -8,8 +8,10 @@ import platform
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from types import ModuleType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from flowkit.errors import FlowInvalid, FlowkitError, NotFound
 from flowkit.flow import (
@@ -47,8 +49,7 @@ class FlowNotImportable(FlowInvalid):
         self.traceback = failure.traceback
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedFlow:
+class LoadedFlow(Struct, frozen=True):
     """A flow in this process: its class, and what it is as data."""
 
     flow_class: type[FlowSpec]

@@ -10,7 +10,8 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from flowkit import wire
 from flowkit.errors import ExecutorError
@@ -35,29 +36,25 @@ HookFailures = tuple[tuple[str, Failure], ...]
 """Functions that raised, by name, and what."""
 
 
-@dataclass(frozen=True, slots=True)
-class Imported:
+class Imported(Struct, frozen=True):
     """The flow's file was imported, and has this flow: the driver says how to read it."""
 
     flow: str
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """Read the flow that was imported, so."""
 
     options: LoadOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(Struct, frozen=True):
     """The flow was read."""
 
     description: FlowDescription
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """What was asked for cannot be done. `exit_code` says whose turn it is to act.
 
     `faults` are those of `flow`, if it is the flow that must change.
@@ -69,8 +66,7 @@ class Refused:
     faults: tuple[Fault, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """Convert parameters and keep them; with `earlier`, those not given are an earlier run's."""
 
     store: StoreAddress
@@ -79,69 +75,60 @@ class Bind:
     earlier: Digest | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """The manifest of the run's parameters and constants."""
 
     parameters: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class CallExitHooks:
+class CallExitHooks(Struct, frozen=True):
     """Call the flow's exit hooks for a run that has ended."""
 
     run: RunId
     succeeded: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ExitHooksCalled:
+class ExitHooksCalled(Struct, frozen=True):
     """The exit hooks have been called; those that raised, and what."""
 
     failed: HookFailures
 
 
-@dataclass(frozen=True, slots=True)
-class Decorate:
+class Decorate(Struct, frozen=True):
     """Put these `--with` options on the steps from now on; the answer describes the flow anew."""
 
     specs: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(Struct, frozen=True):
     """Start an attempt; its stdout and stderr travel along as descriptors."""
 
     spec: TaskSpec
     cold: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ColdStart:
+class ColdStart(Struct, frozen=True):
     """All that a fresh interpreter is told: what to run, and how to read the flow."""
 
     spec: TaskSpec
     options: LoadOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, frozen=True):
     """Stop an attempt: SIGTERM now, SIGKILL after `grace_s`."""
 
     attempt: Attempt
     grace_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """An attempt runs in this process, which leads a process group of its own."""
 
     attempt: Attempt
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Exited:
+class Exited(Struct, frozen=True):
     """An attempt's process is gone; `status` as `os.waitstatus_to_exitcode` gives it."""
 
     attempt: Attempt

@@ -18,8 +18,9 @@ import select
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from flowkit.masking import Mask, hidden
 
@@ -99,8 +100,7 @@ def capture(stdout: int, stderr: int) -> None:
     sys.stderr = sys.__stderr__ = text_output("stderr", 1, 2)  # type: ignore[misc]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One printed line without its newline; `ended` False if more of it may follow."""
 
     stream: Stream

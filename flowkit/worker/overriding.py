@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from flowkit import wire
 from flowkit.errors import FlowkitError, NotFound, UsageError

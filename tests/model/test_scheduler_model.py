@@ -8,7 +8,7 @@ own, in `test_gangs_model`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
 from math import inf
@@ -16,6 +16,8 @@ from math import inf
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from msgspec import Struct
+from msgspec.structs import replace
 
 from flowkit.graph import FlowDescription, Graph, Kind, Node
 from flowkit.plan import (
@@ -167,8 +169,7 @@ def an_outcome(draw: st.DataObject, node: Node, key: TaskKey, *, salt: str = "")
     return Outcome(manifest=manifest)
 
 
-@dataclass(frozen=True)
-class Upcoming:
+class Upcoming(Struct, frozen=True):
     """The next attempt of a task; `due_s` is None until a tick dates a delay, 0 without one."""
 
     number: int = 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import msgspec
 from hypothesis import given
+from msgspec.structs import replace
 
 from flowkit.graph import (
     Case,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
 
 from flowkit.graph import Case, FlowDescription, Kind, Node, Place, check
 from flowkit.testing.graphs import describe_node, flow_descriptions
@@ -17,8 +18,7 @@ LONELY = "lonely"
 CYCLE = ("cycle", "")
 
 
-@dataclass(frozen=True)
-class Harmed:
+class Harmed(Struct, frozen=True):
     """A flow, and what was done to it: rules with the steps that break them."""
 
     flow: FlowDescription

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
+from msgspec.structs import replace
 
 from flowkit.metadata import AttemptRow, Metadata
 from flowkit.records import Clone, Clones, RunEnd, RunRecord

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from flowkit.graph import Catch, FlowDescription, Kind, Node, ParameterDescription, Policies, Reach
 from flowkit.plan import Fingerprints, TaskSight, are_equal, composed, differences

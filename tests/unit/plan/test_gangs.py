@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 
 import pytest
+from msgspec.structs import replace
 
 from flowkit.graph import Catch, FlowDescription, Graph, Kind, Policies, Resources, Retry, Timeout
 from flowkit.plan import (

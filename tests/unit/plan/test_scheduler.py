@@ -6,13 +6,13 @@ import sys
 import tracemalloc
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 from math import inf
 from types import FrameType
 
 import pytest
+from msgspec.structs import replace
 
 from flowkit.errors import FlowkitBug
 from flowkit.graph import (

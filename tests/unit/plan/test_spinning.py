@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from flowkit.graph import FlowDescription, Graph, Kind, Node, Policies, Retry
 from flowkit.plan import (
