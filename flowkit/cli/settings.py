@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from flowkit.cli.command import command, json_option
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
 from flowkit.cli.screen import print_table
+from flowkit.settings import SETTINGS, describe_setting
 
 
 @command(
@@ -24,9 +27,8 @@ def show_settings(invocation: Invocation, /, *, explain: bool, as_json: bool) ->
     such as `FLOWKIT_MAX_WORKERS`, and the command line.
     """
     resolved = invocation.read_settings()
-    fields = type(resolved.settings).model_fields
-    values = resolved.settings.model_dump(mode="json")
-    about = {name: field.description or "" for name, field in fields.items()}
+    values = {name: _plain(getattr(resolved.settings, name)) for name in SETTINGS}
+    about = {name: describe_setting(name) for name in SETTINGS}
     if as_json:
         print_json(
             "settings",
@@ -42,6 +44,10 @@ def show_settings(invocation: Invocation, /, *, explain: bool, as_json: bool) ->
         rows.append((*row, text) if explain else row)
     header = ("setting", "value", "origin")
     print_table((*header, "what it is") if explain else header, rows)
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
 
 
 def _shown(value: object) -> str:

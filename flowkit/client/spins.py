@@ -6,6 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from flowkit.client.workspace import Workspace, current_workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -24,12 +26,12 @@ def spin_settings(settings: Settings, folder: Path | None = None) -> Settings:
     from flowkit.store import layered_url
 
     home = folder or settings.home / FOLDER
-    changed = {
-        "home": home,
-        "store": layered_url(str(home / _STORE), settings.store),
-        "metadata": str(home / _INDEX),
-    }
-    return settings.model_copy(update=changed)
+    return replace(
+        settings,
+        home=home,
+        store=layered_url(str(home / _STORE), settings.store),
+        metadata=str(home / _INDEX),
+    )
 
 
 def is_of_spins(settings: Settings) -> bool:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from flowkit.errors import UsageError
 from flowkit.executor import Surroundings
 from flowkit.runner import RunOptions
-from flowkit.settings import Settings, read_settings
+from flowkit.settings import SETTINGS, Settings, read_settings
 from flowkit.values import LoadOptions
 
 _WITHOUT_EFFECT = ("package_suffixes", "pylint")
@@ -56,7 +56,7 @@ class TopOptions:
                 overrides["store"] = value
             elif name in _ONLY_LOCAL and value in (None, "local"):
                 continue
-            elif name in Settings.model_fields:
+            elif name in SETTINGS:
                 overrides[name] = value
             elif name not in _WITHOUT_EFFECT:
                 raise _unknown(name)
@@ -153,7 +153,7 @@ def _config_text(name: str, value: object) -> str:
 
 
 def _unknown(name: str) -> UsageError:
-    known = sorted({*Settings.model_fields, *_WITH, *_OF_RUNS})
+    known = sorted({*SETTINGS, *_WITH, *_OF_RUNS})
     near = get_close_matches(name, known, n=1)
     return UsageError(
         f"`Runner` knows no option `{name}`",

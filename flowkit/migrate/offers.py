@@ -91,11 +91,11 @@ def ask_flowkit(commands: Iterable[str]) -> Offers:
     """Ask the flowkit that runs this; `commands` are the first words of its command line."""
     import flowkit
     from flowkit.flow import BACKENDS
-    from flowkit.settings import Settings
+    from flowkit.settings import SETTINGS
 
     return Offers(
         names=frozenset({*flowkit.__all__, "__version__"}),
-        settings=frozenset(name.upper() for name in Settings.model_fields),
+        settings=frozenset(name.upper() for name in SETTINGS),
         commands=frozenset(name.upper() for name in commands),
         unbacked=BACKENDS,
     )

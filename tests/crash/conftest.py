@@ -17,7 +17,7 @@ import pytest
 
 import flowkit
 from flowkit.client import Run, Workspace, namespace, open_workspace
-from flowkit.settings import Settings
+from flowkit.settings import check_settings
 
 PATIENCE_S = 60.0
 
@@ -78,7 +78,7 @@ class Yard:
     def open(self) -> Workspace:
         """Open the store and the index."""
         given: dict[str, Any] = {"home": self.home, "user": "tester", "namespace": None}
-        return open_workspace(Settings.model_validate({**given, "sync": False}))
+        return open_workspace(check_settings({**given, "sync": False}))
 
     def latest(self, flow: str) -> Run:
         """Return the newest run of a flow."""

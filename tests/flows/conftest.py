@@ -13,6 +13,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import flowkit
 from flowkit.client import Run, Workspace, namespace, open_workspace
@@ -29,7 +30,7 @@ from flowkit.runner import (
     TaskStarted,
     open_session,
 )
-from flowkit.settings import Settings
+from flowkit.settings import check_settings
 from flowkit.store import Store, open_storage
 from flowkit.testing import CountingStorage
 from flowkit.values import Failure
@@ -100,7 +101,7 @@ class Lab:
         self.folder = folder
         self.home = folder / "home"
         given = {"sync": False, "max_workers": 4, "user": "tester", "namespace": None}
-        self.settings = Settings.model_validate({"home": self.home, **given, **settings})
+        self.settings = check_settings({"home": self.home, **given, **settings})
         self.file = folder / "flow.py"
         self._workspace: Workspace | None = None
 
@@ -128,7 +129,7 @@ class Lab:
     def having(self, **settings: Any) -> None:
         """Change settings for what comes next."""
         self.close()
-        self.settings = self.settings.model_copy(update=settings)
+        self.settings = replace(self.settings, **settings)
 
     def write(self, text: str, name: str | None = None) -> Path:
         """Write a flow under a module name that no other test has."""

@@ -18,7 +18,7 @@ from flowkit.cards.component import rendered
 from flowkit.cards.page import page_html
 from flowkit.client import Run, Workspace, open_workspace
 from flowkit.runner import FlowSource, RunOptions, open_session
-from flowkit.settings import Settings
+from flowkit.settings import check_settings
 
 CHROMIUM = shutil.which("chromium")
 FLOW = """
@@ -93,7 +93,7 @@ def watched(tmp_path: Path) -> Iterator[Watched]:
     file = tmp_path / "watched_in_browser.py"
     file.write_text(FLOW)
     given = {"home": tmp_path / "home", "sync": False, "executor": "process", "namespace": None}
-    settings = Settings.model_validate(given)
+    settings = check_settings(given)
     workspace = open_workspace(settings)
     with open_session(FlowSource(str(file), None), settings, workspace=workspace) as session:
         end = session.run(RunOptions(), lambda fact: None)
