@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flowkit.client.task_logs import live_folder
 from flowkit.client.workspace import Workspace
 from flowkit.errors import MetadataError
 from flowkit.metadata import RunRow
@@ -53,18 +56,23 @@ def delete_run(workspace: Workspace, run: RunId) -> None:
         MetadataError: the run is gone from the store, but the index could not be told.
         StoreError: the store cannot be changed.
     """
-    # The index first: what it lists must be there to be looked at.
-    try:
-        workspace.metadata.forget_run(run)
-    except MetadataError as error:
-        # The disk may be full, and deleting is how to change that.
-        workspace.store.delete_run(run)
+    with ExitStack() as stack:
+        # The index first: what it lists must be there to be looked at.
         try:
+            stack.enter_context(workspace.metadata.changing(run))
             workspace.metadata.forget_run(run)
-        except MetadataError:
-            raise MetadataError(
-                f"run `{run}` is deleted, but the index still lists it: {error.message}",
-                hint="free space with `flowkit gc`, then delete the run again",
-            ) from error
-    else:
-        workspace.store.delete_run(run)
+        except MetadataError as error:
+            # The disk may be full, and deleting is how to change that.
+            workspace.store.delete_run(run)
+            try:
+                workspace.metadata.forget_run(run)
+            except MetadataError:
+                raise MetadataError(
+                    f"run `{run}` is deleted, but the index still lists it: {error.message}",
+                    hint="free space with `flowkit gc`, then delete the run again",
+                ) from error
+        else:
+            workspace.store.delete_run(run)
+            # Again: somebody may have seen the run in the store since, and listed it.
+            workspace.metadata.forget_run(run)
+    shutil.rmtree(live_folder(workspace.settings.home, run), ignore_errors=True)

@@ -51,15 +51,16 @@ def change_tags(
 def _commit(
     workspace: Workspace, run: RunId, change: Callable[[frozenset[str]], Iterable[str]]
 ) -> tuple[str, ...]:
-    tags = workspace.store.change_tags(run, change)
-    while True:
-        workspace.metadata.record_tags(run, tags)
-        # Two processes may change the store in one order and the index in the other. Whoever
-        # writes the index last sees here that the store has moved on, and writes again.
-        now = workspace.store.tags(run)
-        if now == tags:
-            return tags
-        tags = now
+    with workspace.metadata.changing(run):
+        tags = workspace.store.change_tags(run, change)
+        while True:
+            workspace.metadata.record_tags(run, tags)
+            # Two processes may change the store in one order and the index in the other. Whoever
+            # writes the index last sees here that the store has moved on, and writes again.
+            now = workspace.store.tags(run)
+            if now == tags:
+                return tags
+            tags = now
 
 
 def _listed(tags: Iterable[str]) -> Iterable[str]:

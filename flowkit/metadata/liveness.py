@@ -34,6 +34,13 @@ def may_be_driven(record: RunRecord, seen_at: datetime | None) -> bool:
     return seen_at is None or datetime.now(UTC) - seen_at <= LONG_SILENCE
 
 
+def is_gone(began_at: datetime, *, host: str, pid: int) -> bool:
+    """Say whether a process is gone; of another host's, that is so when it began long ago."""
+    if host == socket.gethostname():
+        return not _is_process(pid)
+    return datetime.now(UTC) - began_at > LONG_SILENCE
+
+
 def _is_process(pid: int) -> bool:
     try:
         os.kill(pid, 0)

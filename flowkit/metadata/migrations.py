@@ -69,7 +69,16 @@ def second(connection: Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (first, second)
+def third(connection: Connection) -> None:
+    """Know of runs whose records are being changed, should whoever changes them die."""
+    connection.execute(
+        """CREATE TABLE changes (
+            token TEXT NOT NULL, flow TEXT NOT NULL, run TEXT NOT NULL, began_at BIGINT NOT NULL,
+            host TEXT NOT NULL, pid BIGINT NOT NULL, PRIMARY KEY (token))"""
+    )
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (first, second, third)
 """In order: number N makes version N of version N - 1; version 0 is an empty database."""
 
 

@@ -137,6 +137,11 @@ class Driver:
         return end
 
     @property
+    def is_indexed(self) -> bool:
+        """Whether the index was told all that the store was."""
+        return self._feed.is_whole
+
+    @property
     def _asked_to_stop(self) -> int:
         """How often the run was asked to stop, by a signal or from another thread."""
         return self._interrupts + self._with.stop.asked
@@ -180,11 +185,12 @@ class Driver:
         taken = [clones[command.key] for command in commands if isinstance(command, CloneTask)]
         # A number is used up even where nothing is cloned: 0 is for what a run began with.
         number = next(self._records_of_clones)
-        if taken:
+        resumed = self._with.record.origin if isinstance(event, RunStarted) else None
+        # Be it that nothing is: a run that resumes and has no such record was killed before.
+        if taken or resumed is not None:
             kept = Clones(self._run, tuple(taken))
             self._with.store.create_clones(kept, number=number)
             self._feed.cloned(kept)
-            resumed = self._with.record.origin if isinstance(event, RunStarted) else None
             for origin, these in _by_origin(taken, resumed).items():
                 widths = {one.key: one.outcome.width for one in these if one.outcome.width}
                 keys = tuple(clone.key for clone in these)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from flowkit.client import Workspace, missing_run
-from flowkit.errors import NotFound, UsageError
+from flowkit.errors import KeyMissing, NotFound, UsageError
 from flowkit.graph import FlowDescription, Graph
 from flowkit.metadata import RunRow
 from flowkit.plan import ResumePlan, reusable, whole_gangs
 from flowkit.records import Clone, RunRecord
+from flowkit.store import reindex_run
 from flowkit.values import Digest, RunId, TaskKey
 
 
@@ -59,6 +60,7 @@ def clones_of(
     `parameters` is the manifest of the new run's parameters and constants. Of the store no more
     than this and the earlier run's is opened: the tasks are the index's to tell.
     """
+    origin = _whose_tasks(workspace, origin)
     finished = workspace.metadata.finished(origin.run)
     graph = Graph(origin.description)
     if any(map(graph.is_gang, graph)):
@@ -76,6 +78,36 @@ def clones_of(
         changed_constants=_changed_constants(workspace, origin, new, parameters),
     )
     return {key: finished[key] for key in plan.reusable}, plan
+
+
+def _whose_tasks(workspace: Workspace, record: RunRecord) -> RunRecord:
+    """Return the run that has the tasks to clone.
+
+    It is the one that is resumed, unless that resumed another and was killed before it had cloned
+    anything. It may have had other parameters; then there is nothing to clone yet.
+    """
+    store = workspace.store
+    while record.origin is not None:
+        run = record.run
+        if store.clones(run) is not None or next(store.results(run), None) is not None:
+            break
+        try:
+            earlier = store.run_record(record.origin)
+        except KeyMissing:  # deleted meanwhile
+            break
+        if not _have_same_parameters(workspace, record, earlier):
+            break
+        record = earlier
+    return record
+
+
+def _have_same_parameters(workspace: Workspace, one: RunRecord, other: RunRecord) -> bool:
+    if one.parameters == other.parameters:
+        return True
+    values = [workspace.store.manifest(each.parameters).artifacts for each in (one, other)]
+    names = [parameter.attribute for parameter in one.description.parameters]
+    digests = [[found[name].digest for name in names if name in found] for found in values]
+    return digests[0] == digests[1]
 
 
 def _changed_constants(
@@ -113,13 +145,8 @@ def _reconciled(workspace: Workspace, run: RunId) -> RunRow:
         return row
     if row is None and run not in set(workspace.store.run_ids(run.flow)):
         raise missing_run(workspace, run)
-    store, metadata = workspace.store, workspace.metadata
-    metadata.record_run(store.run_record(run))
-    metadata.record_results(run, list(store.results(run)))
-    if (clones := store.clones(run)) is not None:
-        metadata.record_clones(clones)
-    if (end := store.run_end(run)) is not None:
-        metadata.record_end(end)
-    found = metadata.run(run)
-    assert found is not None
+    reindex_run(workspace.store, run, workspace.metadata)
+    found = workspace.metadata.run(run)
+    if found is None:
+        raise missing_run(workspace, run)
     return found

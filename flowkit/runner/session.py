@@ -183,8 +183,10 @@ class FlowSession:
                 project=belonging.project,
                 triggers=belonging.triggers,
             )
-            if store.create_run(record):
-                break
+            with self.workspace.metadata.changing(record.run):
+                if store.create_run(record):
+                    self.workspace.metadata.record_run(record)
+                    break
             number += 1
         # Until there was a record, nothing but their age kept the parameters from being collected.
         if not store.refresh_manifest(parameters):
@@ -192,7 +194,6 @@ class FlowSession:
                 f"the parameters of `{record.run}` were collected as garbage before it began",
                 hint="start it again; give `flowkit gc` a longer `--grace` beside starting runs",
             )
-        self.workspace.metadata.record_run(record)
         write_files(options, record.run, home=settings.home)
         return record
 
@@ -247,14 +248,16 @@ class FlowSession:
             stop=self._stop,
             reuse=reuse,
         )
-        succeeded = False
-        try:
-            end = Driver(driven).drive(clones)
-            succeeded = end.status == "succeeded"
-            return end
-        finally:
-            executor.close()
-            self._call_exit_hooks(record.run, listener, succeeded=succeeded)
+        driver, succeeded = Driver(driven), False
+        with workspace.metadata.changing(record.run) as change:
+            try:
+                end = driver.drive(clones)
+                succeeded = end.status == "succeeded"
+                change.is_done = driver.is_indexed
+                return end
+            finally:
+                executor.close()
+                self._call_exit_hooks(record.run, listener, succeeded=succeeded)
 
     def _call_exit_hooks(self, run: RunId, listener: Listener, *, succeeded: bool) -> None:
         """Have the flow's exit hooks called; what they raise changes nothing about the run."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowkit.store.gc import GcReport, collect
     from flowkit.store.layered import LayeredStorage, layered_url, split_layered_url
     from flowkit.store.plugins import load_plugin
-    from flowkit.store.reindexing import RunIndex, reindex
+    from flowkit.store.reindexing import RunIndex, reindex, reindex_run
     from flowkit.store.verification import Damage, verify_store
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "load_plugin",
     "open_storage",
     "reindex",
+    "reindex_run",
     "split_layered_url",
     "verify_store",
 ]
@@ -53,7 +54,7 @@ __getattr__ = loads(
         "flowkit.store.gc": "GcReport collect",
         "flowkit.store.layered": "LayeredStorage layered_url split_layered_url",
         "flowkit.store.plugins": "load_plugin",
-        "flowkit.store.reindexing": "RunIndex reindex",
+        "flowkit.store.reindexing": "RunIndex reindex reindex_run",
         "flowkit.store.verification": "Damage verify_store",
     },
 )

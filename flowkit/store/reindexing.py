@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from flowkit.errors import Corrupt, KeyMissing, StoreError
 from flowkit.records import Clones, RunEnd, RunRecord
+from flowkit.store.keys import run_folder
 from flowkit.store.store import Store
 from flowkit.store.verification import Damage
 from flowkit.values import RunId, TaskResult
@@ -24,6 +25,9 @@ class RunIndex(Protocol):
 
     def clear(self) -> None:
         """Forget everything."""
+
+    def forget_run(self, run: RunId) -> None:
+        """Forget a run."""
 
     def record_run(self, record: RunRecord) -> None:
         """Take in how a run began."""
@@ -52,8 +56,37 @@ def reindex(store: Store, index: RunIndex) -> list[Damage]:
         index.clear()
         for run in store.run_ids():
             with _noting(damage):
-                index.record_run(store.run_record(run))
+                try:
+                    record = store.run_record(run)
+                except KeyMissing:
+                    if next(store.storage.list(run_folder(run)), None) is None:
+                        continue  # whoever was about to begin it made its folder and died
+                    raise
+                index.record_run(record)
                 _feed(store, run, index, damage)
+    return damage
+
+
+def reindex_run(store: Store, run: RunId, index: RunIndex) -> list[Damage]:
+    """Feed an index one run, or have it forget the run if it was deleted; returns the damage.
+
+    Raises what `reindex` raises.
+    """
+    damage: list[Damage] = []
+    # Read while nobody else can write to the index: whoever changes the run meanwhile comes later.
+    with index.batch():
+        if store.is_deleted(run):
+            index.forget_run(run)
+            return damage
+        try:
+            record = store.run_record(run)
+        except KeyMissing:  # it never was
+            return damage
+        except Corrupt as error:
+            _note(damage, error)
+            return damage
+        index.record_run(record)
+        _feed(store, run, index, damage)
     return damage
 
 

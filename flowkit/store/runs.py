@@ -42,10 +42,13 @@ class RunRecords:
 
     def create_run(self, record: RunRecord) -> bool:
         """Record that a run begins. False too if a run of that id was deleted."""
-        tombstone = run_folder(record.run, under=DELETED)
-        if self._find(tombstone, "deleted") is not None:
+        if self.is_deleted(record.run):
             return False
         return self._create(_run_key(record.run, "run.json"), "run", wire.encode(record))
+
+    def is_deleted(self, run: RunId) -> bool:
+        """Whether the run was deleted, be it that some of it is still there."""
+        return self._find(run_folder(run, under=DELETED), "deleted") is not None
 
     def run_record(self, run: RunId) -> RunRecord:
         """Return a run as it began. Raises KeyMissing."""
