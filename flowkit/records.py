@@ -6,7 +6,8 @@ be rebuilt from them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -44,13 +45,18 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """How a run ended. Created once, after its last task."""
+    """How a run ended. Created once, after its last task.
+
+    `kept` counts the run's records of other kinds at that time, so that one that is gone later is
+    missed. The store fills it in; it is no part of how the run ended.
+    """
 
     run: RunId
     status: Literal["succeeded", "failed", "cancelled"]
     finished_at: datetime
     failed: tuple[TaskKey, ...] = ()
     failure: Failure | None = None
+    kept: Mapping[str, int] = field(default_factory=dict, compare=False)
 
     @property
     def exit_code(self) -> int:
