@@ -9,6 +9,7 @@ from flowkit.errors import Corrupt, FlowkitError, KeyMissing, StoreError
 from flowkit.store.keys import FORMAT, OBJECTS, digest_in, raw_key
 from flowkit.store.reach import find_reachable
 from flowkit.store.store import Store
+from flowkit.values import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,7 @@ class Damage:
 def verify_store(store: Store) -> Iterator[Damage]:
     """Yield all damage: altered or foreign keys, and objects that runs need and that are missing.
 
-    Reads everything, seals or no seals. Beside running flows it may call an object missing that
-    was deleted with its run meanwhile.
+    Reads everything, seals or no seals. May be called beside running flows and collections.
 
     Raises StoreError if the storage fails, or its format cannot be read.
     """
@@ -43,10 +43,17 @@ def verify_store(store: Store) -> Iterator[Damage]:
         if isinstance(error, Corrupt) and error.key not in damaged
     )
     # Listed again: what was stored since is not missing.
-    present = {digest_in(key) for key in store.storage.list(OBJECTS) if not key.endswith(".chunks")}
-    for digest, run in reached.items():
-        if digest not in present:
-            yield Damage(raw_key(digest), f"it is missing, and run `{run}` needs it")
+    missing = reached.keys() - _present(store)
+    if missing:
+        # Looked at again: what was deleted with its run meanwhile is not missing either.
+        again = find_reachable(store, objects, on_error=lambda error: None)
+        missing = (missing & again.keys()) - _present(store)
+    for digest in sorted(missing):
+        yield Damage(raw_key(digest), f"it is missing, and run `{again[digest]}` needs it")
+
+
+def _present(store: Store) -> set[Digest | None]:
+    return {digest_in(key) for key in store.storage.list(OBJECTS) if not key.endswith(".chunks")}
 
 
 def _find_fault(store: Store, key: str) -> str | None:
@@ -62,7 +69,9 @@ def _find_fault(store: Store, key: str) -> str | None:
         else:
             store.verify_record(key)
     except KeyMissing as error:
-        return None if error.key == key else f"it needs `{error.key}`, which is missing"
+        if error.key == key or key not in store.storage.list(key.rpartition("/")[0]):
+            return None  # it is gone itself
+        return f"it needs `{error.key}`, which is missing"
     except Corrupt as error:
         return error.reason if error.key == key else error.message
     except FlowkitError as error:
