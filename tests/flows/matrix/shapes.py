@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
-
-from msgspec.structs import replace
 
 Trail: TypeAlias = list["str | Trail"]
 """The steps up to a task, one after the other; those of a join's inputs are lists in the list."""
