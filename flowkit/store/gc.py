@@ -14,8 +14,8 @@ from flowkit.store.reach import find_reachable
 from flowkit.store.store import Store
 from flowkit.values import RunId
 
-_CLOCK_TICK_S = 0.1
-"""File systems stamp files by a clock that may be a tick behind."""
+_CLOCK_TICK_S = 0.02
+"""File systems stamp files by a clock that may be a tick behind: 10 ms where they are longest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
