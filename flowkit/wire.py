@@ -1,6 +1,6 @@
 """Values to canonical JSON and back, strictly.
 
-msgspec reads straight into the frozen dataclasses of `flowkit.values`, checks every type, and
+msgspec reads straight into the structs of `flowkit.values`, checks every type, and
 costs a start-up 12 ms where pydantic costs 50: this code runs in every cold worker.
 """
 
