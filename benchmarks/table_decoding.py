@@ -9,19 +9,25 @@ its text views into the text that Arrow libraries share: who asks for Arrow pays
 
 from __future__ import annotations
 
-import argparse
 import os
-import platform
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from _measuring import (
+    alternate,
+    child_words,
+    measure,
+    new_parser,
+    print_heading,
+    print_table,
+    report,
+    run_child,
+)
 from table_scan import make_table
 
 WAYS = ("jemalloc", "mimalloc", "system", "polars", "polars to arrow")
@@ -56,59 +62,37 @@ def decoder(way: str, columns: Sequence[str]) -> Callable[[str], Any]:
     return by_pyarrow
 
 
-def decode_once(way: str, kind: str, folder: Path) -> float:
-    """Decode all files in this process, and return the CPU seconds."""
+def decode_once(way: str, kind: str, folder: Path) -> None:
+    """Decode all files in this process, and report it."""
     decode = decoder(way, KINDS[kind])
     paths = sorted(str(path) for path in folder.glob("w/**/*.parquet"))
     decode(paths[0])
-    before = resource.getrusage(resource.RUSAGE_SELF)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        kept = list(pool.map(decode, paths))
-    after = resource.getrusage(resource.RUSAGE_SELF)
-    if len(kept) != len(paths):
+
+    def decode_all() -> int:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return len(list(pool.map(decode, paths)))
+
+    taken, decoded = measure(decode_all)
+    if decoded != len(paths):
         sys.exit(f"{way} lost files")
-    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-
-
-def measure(way: str, kind: str, folder: Path) -> float:
-    """Decode all files in a process of its own."""
-    root = str(Path(__file__).parent.parent)
-    done = subprocess.run(
-        [sys.executable, __file__, "--child", way, kind, str(folder)],
-        env={**os.environ, "PYTHONPATH": root},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"{way} failed:\n{done.stdout}\n{done.stderr}")
-    return float(done.stdout)
+    report(taken)
 
 
 def main() -> None:
     """Compare the ways on each kind of columns."""
-    if sys.argv[1:2] == ["--child"]:
-        way, kind, folder = sys.argv[2:]
-        print(decode_once(way, kind, Path(folder)))
+    if words := child_words():
+        way, kind, folder = words
+        decode_once(way, kind, Path(folder))
         return
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = new_parser(__doc__)
     parser.add_argument("--rows", type=int, default=12_000_000)
     options = parser.parse_args()
-    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores")
+    print_heading()
     with tempfile.TemporaryDirectory() as folder:
         make_table(Path(folder), options.rows)
         for kind in KINDS:
-            results: dict[str, list[float]] = {way: [] for way in WAYS}
-            for _ in range(options.rounds):
-                for way, runs in results.items():
-                    runs.append(measure(way, kind, Path(folder)))
-            print(f"\n{kind} ({options.rounds} rounds, alternating)")
-            least = statistics.median(results["jemalloc"])
-            for way, runs in results.items():
-                median = statistics.median(runs)
-                print(f"{way:16}{median:7.2f} CPU s, {median / least:.2f} of jemalloc's", end="")
-                print(f" ({min(runs):.2f} to {max(runs):.2f})")
+            sides = {way: partial(run_child, __file__, way, kind, folder) for way in WAYS}
+            print_table(kind, alternate(sides, options.rounds))
 
 
 if __name__ == "__main__":

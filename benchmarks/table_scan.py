@@ -11,35 +11,29 @@ with Arrow tables, Polars with its own frame. Memory is what the process grew by
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import resource
-import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+from _measuring import (
+    alternate,
+    child_words,
+    measure,
+    new_parser,
+    print_heading,
+    print_table,
+    report,
+    run_child,
+)
 
 PARTITIONS = 96
 FILES_EACH = 3
 STREAM_BYTES = 256 << 20
 READERS = ("flowkit", "pyiceberg", "polars")
 KINDS = ("full", "two columns", "partitions", "range", "stream")
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One read: CPU seconds, wall seconds, growth of the process, rows."""
-
-    cpu_s: float
-    wall_s: float
-    memory_bytes: int
-    rows: int
 
 
 def make_slice(number: int, rows: int) -> Any:
@@ -146,71 +140,35 @@ def readers(table: Any, kind: str, rows: int) -> dict[str, Callable[[], Any]]:
     return {"flowkit": by_flowkit, "pyiceberg": by_pyiceberg, "polars": by_polars}
 
 
-def read_once(reader: str, folder: Path, kind: str, rows: int) -> Measured:
-    """Read with one of them, in this process."""
+def read_once(reader: str, folder: Path, kind: str, rows: int) -> None:
+    """Read with one of them, in this process, and report it."""
     table = open_table(folder)
     readers(table, "nothing", rows)[reader]()
-    read = readers(table, kind, rows)[reader]
-    before_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    began, began_cpu = time.perf_counter(), time.process_time()
-    found = read()
-    cpu_s, wall_s = time.process_time() - began_cpu, time.perf_counter() - began
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return Measured(cpu_s, wall_s, peak_bytes - before_bytes, found)
-
-
-def measure(reader: str, folder: Path, kind: str, rows: int) -> Measured:
-    """Read in a process of its own."""
-    root = str(Path(__file__).parent.parent)
-    done = subprocess.run(
-        [sys.executable, __file__, "--child", reader, str(folder), kind, str(rows)],
-        env={**os.environ, "PYTHONPATH": root},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(f"{reader} failed:\n{done.stdout}\n{done.stderr}")
-    cpu_s, wall_s, memory_bytes, found = done.stdout.split()
-    return Measured(float(cpu_s), float(wall_s), int(memory_bytes), int(found))
+    taken, found = measure(readers(table, kind, rows)[reader])
+    report(taken, rows=found)
 
 
 def compare(folder: Path, kind: str, rounds: int, rows: int) -> None:
     """Read with all, in turn, and print the medians and their ratios."""
-    results: dict[str, list[Measured]] = {reader: [] for reader in READERS}
-    for _ in range(rounds):
-        for reader, runs in results.items():
-            runs.append(measure(reader, folder, kind, rows))
-    counts = {run.rows for runs in results.values() for run in runs}
+    sides = {reader: partial(run_child, __file__, reader, folder, kind, rows) for reader in READERS}
+    results = alternate(sides, rounds)
+    counts = {run.facts["rows"] for runs in results.values() for run in runs}
     if len(counts) != 1:
         sys.exit(f"the readers found different rows: {counts}")
-    print(f"\n{kind}: {counts.pop():,} rows ({rounds} rounds, alternating)")
-    print(f"{'':10}{'CPU s, median':>15}{'lowest':>9}{'highest':>9}{'wall s':>9}{'memory, MB':>12}")
-    medians = {}
-    for reader, runs in results.items():
-        cpu = [one.cpu_s for one in runs]
-        medians[reader] = statistics.median(cpu)
-        wall_s = statistics.median(one.wall_s for one in runs)
-        memory = max(one.memory_bytes for one in runs) / 1e6
-        print(f"{reader:10}{medians[reader]:15.2f}{min(cpu):9.2f}{max(cpu):9.2f}", end="")
-        print(f"{wall_s:9.2f}{memory:12.0f}")
-    for peer in READERS[1:]:
-        print(f"flowkit uses {medians['flowkit'] / medians[peer]:.2f} of {peer}'s CPU seconds")
+    print_table(f"{kind}: {counts.pop():,} rows", results)
 
 
 def main() -> None:
     """Compare the readers on each kind of read."""
-    if sys.argv[1:2] == ["--child"]:
-        reader, folder, kind, rows = sys.argv[2:]
-        one = read_once(reader, Path(folder), kind, int(rows))
-        print(one.cpu_s, one.wall_s, one.memory_bytes, one.rows)
+    if words := child_words():
+        reader, folder, kind, rows = words
+        read_once(reader, Path(folder), kind, int(rows))
         return
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = new_parser(__doc__)
     parser.add_argument("--rows", type=int, default=24_000_000)
     parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS)
     options = parser.parse_args()
-    print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores")
+    print_heading()
     with tempfile.TemporaryDirectory() as folder:
         size_bytes = make_table(Path(folder), options.rows)
         print(f"{options.rows:,} rows in {PARTITIONS * FILES_EACH} files: ", end="")

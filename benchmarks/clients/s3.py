@@ -158,7 +158,8 @@ def main() -> None:
         resource.getrusage(who).ru_maxrss
         for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
-    print(json.dumps({"cpu_s": used_s, "wall_s": wall_s, "peak_mb": peak / 1024}), flush=True)
+    taken = {"cpu_s": used_s, "wall_s": wall_s, "memory_bytes": peak * 1024}
+    print(json.dumps(taken), flush=True)
     # obstore's awaitable calls abort some processes as they end: nothing of that is measured.
     os._exit(0)
 
