@@ -23,17 +23,25 @@ _COLUMNS = """a.step, a.position, a.attempt, a.status, a.started_at, a.finished_
 _HAS_LATER = """EXISTS (SELECT 1 FROM attempts b WHERE b.flow = a.flow AND b.run = a.run
     AND b.step = a.step AND b.position = a.position AND b.attempt > a.attempt)"""
 
-_STEPS = f"""SELECT n.step,
-    SUM(n.latest),
-    SUM(CASE WHEN n.latest = 1 AND n.status = 'succeeded' THEN 1 ELSE 0 END),
-    SUM(CASE WHEN n.latest = 1 AND n.status = 'failed' THEN 1 ELSE 0 END),
-    SUM(CASE WHEN n.latest = 1 AND n.status = 'running' THEN 1 ELSE 0 END),
-    SUM(CASE WHEN n.origin IS NULL THEN 0 ELSE 1 END),
-    MIN(n.started_at), MAX(n.finished_at), MIN(s.place)
-    FROM (SELECT a.flow, a.run, a.step, a.status, a.origin, a.started_at, a.finished_at,
-        CASE WHEN {_HAS_LATER} THEN 0 ELSE 1 END AS latest
-        FROM attempts a WHERE a.flow = ? AND a.run = ?{{}}) n
-    LEFT JOIN run_steps s ON s.flow = n.flow AND s.run = n.run AND s.step = n.step
+# Attempts that a later one has replaced are few: they are counted from their successors, and
+# taken off what is counted without looking for any.
+_STEPS = """SELECT n.step, SUM(n.attempts),
+    SUM(CASE WHEN n.status = 'succeeded' THEN n.attempts ELSE 0 END),
+    SUM(CASE WHEN n.status = 'failed' THEN n.attempts ELSE 0 END),
+    SUM(CASE WHEN n.status = 'running' THEN n.attempts ELSE 0 END),
+    SUM(n.clones), MIN(n.started_at), MAX(n.finished_at), MIN(s.place)
+    FROM (SELECT a.step, a.status, COUNT(*) AS attempts, COUNT(a.origin) AS clones,
+            MIN(a.started_at) AS started_at, MAX(a.finished_at) AS finished_at
+        FROM attempts a WHERE a.flow = ? AND a.run = ?{0} GROUP BY a.step, a.status
+        UNION ALL
+        SELECT a.step, a.status, -COUNT(*), 0, NULL, NULL
+        FROM attempts l JOIN attempts a ON a.flow = l.flow AND a.run = l.run
+            AND a.step = l.step AND a.position = l.position
+            AND a.attempt = (SELECT MAX(b.attempt) FROM attempts b WHERE b.flow = l.flow
+                AND b.run = l.run AND b.step = l.step AND b.position = l.position
+                AND b.attempt < l.attempt)
+        WHERE l.flow = ? AND l.run = ?{1} AND l.attempt > 0 GROUP BY a.step, a.status) n
+    LEFT JOIN run_steps s ON s.flow = ? AND s.run = ? AND s.step = n.step
     GROUP BY n.step
     ORDER BY COALESCE(MIN(n.started_at), 0), MIN(s.place), n.step"""
 
@@ -84,8 +92,10 @@ class TaskFilter:
 
 def read_steps(database: Database, run: RunId, step: str | None) -> list[StepRow]:
     """Return the steps that have tasks: cloned ones first, then in order of first start."""
-    sql = _STEPS.format("" if step is None else " AND a.step = ?")
-    rows = database.read(sql, (run.flow, run.id, *([] if step is None else [step])), list)
+    named = ("", "") if step is None else (" AND a.step = ?", " AND l.step = ?")
+    wanted = (run.flow, run.id, *([] if step is None else [step]))
+    sql = _STEPS.format(*named)
+    rows = database.read(sql, (*wanted, *wanted, run.flow, run.id), list)
     is_lost = any(row[4] for row in rows) and not _is_running(database, run)
     return [
         StepRow(

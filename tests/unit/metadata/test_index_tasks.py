@@ -243,6 +243,17 @@ def test_steps_are_counted_by_the_latest_attempt_of_each_task(
     assert index.steps(RUN, "end") == []
 
 
+def test_a_task_counts_once_however_many_attempts_it_took(
+    index: Metadata, failed: Result, success: Result
+) -> None:
+    index.record_results(RUN, [failed("fit", 0, attempt=number) for number in (0, 1, 3)])
+    index.record_results(RUN, [success("fit", 1, attempt=2)])
+
+    (step,) = index.steps(RUN)
+
+    assert (step.total, step.succeeded, step.failed) == (2, 1, 1)
+
+
 def test_cloned_steps_come_first_in_the_order_of_the_flow(
     index: Metadata, record: Make, success: Result, digest: Callable[[int], Digest]
 ) -> None:
