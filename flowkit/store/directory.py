@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import mmap
 import os
 import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit
 from stat import S_ISDIR
 from typing import Final, TypeVar
 
@@ -24,6 +21,7 @@ from flowkit.errors import KeyMissing, StoreError, VersionMoved
 from flowkit.ports import Buffer, Storage, Stored
 from flowkit.store.hashing import as_bytes
 from flowkit.store.keys import check_folder, check_key
+from flowkit.store.maps import file_maps
 
 MAP_FROM_BYTES: Final = 1 << 20
 """Files of this size and above are mapped and sealed; smaller ones are cheaper to read."""
@@ -90,25 +88,6 @@ def _seal_ns(key: str) -> int:
     return (1_000_000_000 + number % 100_000_000) * 1_000_000_000
 
 
-class _Maps:
-    """Counts live maps: each holds a descriptor, and a task must not run out of those."""
-
-    def __init__(self) -> None:
-        self._live: set[weakref.ref[mmap.mmap]] = set()
-
-    def open(self, descriptor: int) -> memoryview | None:
-        """Map a file privately, or return None if too many are mapped."""
-        limit = getrlimit(RLIMIT_NOFILE)[0]
-        if limit != RLIM_INFINITY and len(self._live) >= limit // 2:
-            return None
-        mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY)
-        self._live.add(weakref.ref(mapped, self._live.discard))
-        return memoryview(mapped)
-
-
-_maps = _Maps()
-
-
 class DirectoryStorage(Storage):
     """Keys as files below a directory. Writes are atomic, and durable if `sync`.
 
@@ -140,7 +119,7 @@ class DirectoryStorage(Storage):
         with self._opened(key) as descriptor:
             status = os.fstat(descriptor)
             large = status.st_size >= MAP_FROM_BYTES
-            view = _maps.open(descriptor) if large else None
+            view = file_maps.open(descriptor) if large else None
             if view is None:
                 view = memoryview(_read(descriptor, 0, status.st_size))
             seal = _seal_ns(key) if large else None

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Sequence
 from typing import Literal
+from weakref import WeakKeyDictionary
 
 from flowkit import wire
 from flowkit.errors import Corrupt, KeyMissing
@@ -15,6 +17,7 @@ from flowkit.store.envelope import open_record, seal_record
 from flowkit.store.gate import Gate
 from flowkit.store.hashing import Pieces, digest_of
 from flowkit.store.keys import chunks_key, compressed_key, raw_key, recipe_key
+from flowkit.store.maps import file_maps
 from flowkit.store.memory import gather
 from flowkit.store.recipes import (
     RECIPE_FROM_BYTES,
@@ -38,6 +41,7 @@ class Objects:
     def __init__(self, gate: Gate, *, verify: Verify = "fetched") -> None:
         self._gate = gate
         self._always = verify == "always"
+        self._mapped: WeakKeyDictionary[mmap.mmap, Digest] = WeakKeyDictionary()
 
     def put(
         self,
@@ -98,7 +102,19 @@ class Objects:
                 raise missing from None
         if self._always:
             check(view)
+        if isinstance(view.obj, mmap.mmap):
+            self._mapped[view.obj] = digest
         return view
+
+    def find_digest(self, pieces: Pieces) -> Digest | None:
+        """Return the digest of an object's own bytes, got here and not written to; or None.
+
+        They are not read, so that what a task only passes on costs nothing.
+        """
+        if len(pieces.views) != 1 or not self._mapped:
+            return None
+        mapped = file_maps.find_untouched(pieces.views[0])
+        return None if mapped is None else self._mapped.get(mapped)
 
     def find_recipe(self, digest: Digest) -> Recipe | None:
         """Return the recipe that an object is stored as, or None. Raises Corrupt."""

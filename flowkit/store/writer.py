@@ -151,8 +151,9 @@ class ManifestWriter:
             small, digest, size = data, blake3(data).digest(), len(data)
         else:
             pieces = Pieces.of(data)
-            digest, size = pieces.digest(), pieces.size_bytes
+            size = pieces.size_bytes
             small = pieces.joined() if size < _PACK_BELOW else None
+            digest = self._objects.find_digest(pieces) or pieces.digest()
         identity += (_SIZE.pack(size), digest)
         if small is not None and (size <= _ALWAYS_PACK or self._pack_size < _PACK_MAX):
             return Part(None, size, self._packed_at(small, digest))
