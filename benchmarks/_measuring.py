@@ -54,11 +54,13 @@ def run_command(
     folder: Path,
     *,
     expected: str = "",
+    code: int = 0,
     environment: Mapping[str, str] | None = None,
 ) -> Measured:
-    """Run a command to its end in a folder; leave the benchmark unless it prints what it should.
+    """Run a command to its end in a folder; leave the benchmark unless it does what it should.
 
-    flowkit and Metaflow keep their state in the folder.
+    That is to print what is `expected`, and to end with `code`. flowkit and Metaflow keep their
+    state in the folder.
     """
     variables = {
         **os.environ,
@@ -78,7 +80,7 @@ def run_command(
         process.returncode = os.waitstatus_to_exitcode(status)
         output.seek(0)
         printed = output.read()
-    if process.returncode or expected not in printed:
+    if process.returncode != code or expected not in printed:
         sys.exit(f"{list(command)} failed:\n{printed}")
     return Measured(used.ru_utime + used.ru_stime, wall_s, used.ru_maxrss * 1024)
 
@@ -142,11 +144,12 @@ def print_table(
     *,
     per: tuple[str, float] = ("", 1.0),
     columns: Mapping[str, Callable[[Measured], float]] | None = None,
+    compared: bool = True,
 ) -> None:
     """Print a row a side, then how the first one compares with each other.
 
     `per`: a unit that CPU seconds are told for, and how many of it were done. `columns`: more
-    of them, by their headings.
+    of them, by their headings. `compared`: the sides do the same work.
     """
     unit, number = per
     heading = f"CPU s / {unit}" if unit else "CPU s, median"
@@ -168,7 +171,7 @@ def print_table(
         more = {name: statistics.median(map(of, runs)) for name, of in (columns or {}).items()}
         print("".join(f"{value:{len(name) + 3},.6g}" for name, value in more.items()))
     ours, *theirs = medians
-    for name in theirs:
+    for name in theirs if compared else ():
         print(f"{ours} uses {ratio(medians[ours], medians[name])} of {name}'s CPU seconds")
 
 

@@ -144,7 +144,7 @@ class Metaflow:
     """Metaflow's store of artifacts, in a local folder."""
 
     def __init__(self, folder: Path) -> None:
-        from metaflow.datastore import FlowDataStore
+        from metaflow.datastore.flow_datastore import FlowDataStore
         from metaflow.plugins.datastores.local_storage import LocalStorage
 
         self._flow = FlowDataStore(
@@ -183,7 +183,11 @@ class Plain:
         return (self._folder / "plain False").read_bytes()
 
 
-SIDES = {"flowkit": Flowkit, "Metaflow": Metaflow, "plain": Plain}
+SIDES: Mapping[str, Callable[[Path], Any]] = {
+    "flowkit": Flowkit,
+    "Metaflow": Metaflow,
+    "plain": Plain,
+}
 
 
 def changed(kind: str, numbers: Any) -> Any:
