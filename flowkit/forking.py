@@ -21,6 +21,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any, NoReturn, TypeVar
 
 from flowkit.errors import StepRaised, UsageError
+from flowkit.openmp import end_openmp_threads
 from flowkit.wording import told_status
 
 Item = TypeVar("Item")
@@ -188,6 +189,7 @@ def _fork(function: Callable[[Any], Any], place: int, item: object, folder: str 
     ours, theirs = os.pipe()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()  # or else the child would print it again
+    end_openmp_threads()
     with warnings.catch_warnings():
         # Python warns of threads; whoever maps over forks has chosen so.
         warnings.simplefilter("ignore", DeprecationWarning)

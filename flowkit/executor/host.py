@@ -210,10 +210,18 @@ class ZygoteHost:
     def close(self) -> None:
         """Hang up; the process kills its children and ends. May be called twice."""
         self.socket.close()
+        if self._process.returncode is not None:
+            return
         try:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self._kill()
+        self._end_group()
+
+    def _end_group(self) -> None:
+        """Kill what importing the flow left running: it goes with its process, as a step's does."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _kill(self) -> None:
         self.socket.close()
@@ -248,6 +256,7 @@ class ZygoteHost:
 
     def _explain_death(self) -> NoReturn:
         status = self._process.wait()
+        self._end_group()
         self.socket.close()
         raise FlowInvalid(
             f"importing `{self._file}` ended the process: {told_status(status)}",

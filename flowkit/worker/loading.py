@@ -6,7 +6,6 @@ import importlib.util
 import os
 import platform
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 
@@ -79,7 +78,6 @@ class LoadedFlow(Struct, frozen=True):
         packages = {name for node in description.nodes for name in node.reach.packages}
         description = replace(
             description,
-            unsafe_to_fork=_unsafe_to_fork(),
             python=platform.python_version(),
             versions=tuple(versions_of(packages).items()),
         )
@@ -204,24 +202,3 @@ def _import(file: str) -> ModuleType:
             raise
         raise FlowNotImportable(file, failure_of(error)) from error
     return module
-
-
-def _unsafe_to_fork() -> str | None:
-    """Say why a fork of this process could hang or crash, if something is known to.
-
-    Only threads that Python knows count: OpenBLAS, OpenMP and jemalloc start threads of their own
-    on import, and survive a fork.
-    """
-    # Looked up, so that a flow that does not use S3 does not pay for it.
-    s3 = sys.modules.get("flowkit.s3")
-    if s3 is not None and s3.is_unsafe_to_fork():
-        return "importing the flow used S3, whose threads do not survive a fork"
-    others = [one.name for one in threading.enumerate() if one is not threading.main_thread()]
-    if others:
-        return f"importing the flow started the thread `{others[0]}`"
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return "importing the flow opened a CUDA device"
-    if "grpc" in sys.modules:
-        return "the flow imports gRPC, whose threads do not survive a fork"
-    return None

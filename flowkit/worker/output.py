@@ -18,6 +18,7 @@ import select
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Literal
 
 from msgspec import Struct
@@ -82,9 +83,13 @@ def text_output(stream: Stream, descriptor: int, own: int) -> io.TextIOWrapper:
 
 
 def capture(stdout: int, stderr: int) -> None:
-    """Make two pipes the output of this process, for good."""
+    """Make two pipes the output of this process, for good.
+
+    A stream that the flow's author has put in place of Python's own stays, as it would have if
+    these pipes had been there first.
+    """
     for old in (sys.stdout, sys.stderr):
-        if old is not None:
+        with suppress(AttributeError, OSError, ValueError):  # none, or closed
             old.flush()
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
@@ -96,8 +101,13 @@ def capture(stdout: int, stderr: int) -> None:
             _write_frame(pipe, b"s", secret)
 
     hidden.tell(tell)
-    sys.stdout = sys.__stdout__ = text_output("stdout", 1, 1)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = text_output("stderr", 1, 2)  # type: ignore[misc]
+    replaced = sys.stdout is not sys.__stdout__, sys.stderr is not sys.__stderr__
+    sys.__stdout__ = text_output("stdout", 1, 1)  # type: ignore[misc]
+    sys.__stderr__ = text_output("stderr", 1, 2)  # type: ignore[misc]
+    if not replaced[0]:
+        sys.stdout = sys.__stdout__
+    if not replaced[1]:
+        sys.stderr = sys.__stderr__
 
 
 class Line(Struct, frozen=True):

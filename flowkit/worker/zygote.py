@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from flowkit import wire
@@ -29,8 +29,10 @@ from flowkit.store import Store
 from flowkit.values import Attempt, LoadOptions, StoreAddress, TaskSpec
 from flowkit.worker.attempt import run_attempt
 from flowkit.worker.binding import bind, rebind
+from flowkit.worker.ending import end_without, threads_to_wait_for
 from flowkit.worker.exit_hooks import call_exit_hooks_in_children
 from flowkit.worker.failure import failure_of
+from flowkit.worker.hazards import unsafe_to_fork
 from flowkit.worker.libc import flush_streams, outlive_parent
 from flowkit.worker.loading import (
     FlowNotImportable,
@@ -58,9 +60,11 @@ from flowkit.worker.messages import (
     Submit,
     send,
 )
+from flowkit.worker.open_files import ImportedFiles
 from flowkit.worker.output import capture
 from flowkit.worker.randomness import ImportedRandomness
 from flowkit.worker.rehearsal import rehearse
+from flowkit.worker.signals import ImportedSignals
 
 EXIT_NOT_COMMITTED = 4
 REHEARSE_AT = 16
@@ -69,7 +73,7 @@ REHEARSE_AT = 16
 
 def serve(channel: socket.socket, file: str, name: str | None) -> int:
     """Read the flow, then start attempts until the driver hangs up. Returns an exit code."""
-    randomness = ImportedRandomness()
+    randomness, signals = ImportedRandomness(), ImportedSignals()
     try:
         flow_class = import_flow(file, name)
         send(channel, Imported(flow_class.__name__))
@@ -81,7 +85,8 @@ def serve(channel: socket.socket, file: str, name: str | None) -> int:
         send(channel, refusal(error))
         return error.exit_code
     randomness.settle()
-    send(channel, Described(loaded.description))
+    zygote = Zygote(channel, loaded, randomness, signals)
+    send(channel, zygote.described())
     if "flowkit.table" in sys.modules:
         # The flow uses tables: children find imported what each would take a second to import.
         from flowkit.table import preload
@@ -91,8 +96,8 @@ def serve(channel: socket.socket, file: str, name: str | None) -> int:
     # would otherwise copy every page of them.
     gc.collect()
     gc.freeze()
-    Zygote(channel, loaded, randomness).run()
-    return 0
+    zygote.run()
+    return end_without(threads_to_wait_for(), 0)
 
 
 def _told_options(channel: socket.socket) -> LoadOptions | None:
@@ -127,25 +132,33 @@ class Zygote:
     """Starts, stops and buries the processes of attempts."""
 
     def __init__(
-        self, channel: socket.socket, loaded: LoadedFlow, randomness: ImportedRandomness
+        self,
+        channel: socket.socket,
+        loaded: LoadedFlow,
+        randomness: ImportedRandomness,
+        signals: ImportedSignals,
     ) -> None:
         self._channel = Channel(channel)
         self._undecorated = self._loaded = loaded
         self._specs: tuple[str, ...] = ()
-        self._randomness = randomness
+        self._randomness, self._signals, self._files = randomness, signals, ImportedFiles()
         self._children: dict[int, _Child] = {}
         self._forks = 0
         self._stores: dict[StoreAddress, Store] = {}
+        self._unsafe_to_fork = unsafe_to_fork()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._selector = selectors.DefaultSelector()
+
+    def described(self) -> Described:
+        """Return the flow as data, with what is to be known of this process."""
+        description = self._loaded.description
+        return Described(replace(description, unsafe_to_fork=self._unsafe_to_fork))
 
     def run(self) -> None:
         """Serve until the driver's end of the socket is closed, then kill what still runs."""
         for end in (self._wake_reader, self._wake_writer):
             end.setblocking(False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
+        self._signals.put_aside(self._wake_writer.fileno())
         # What importing has left in buffers would be printed by every child.
         flush_streams()
         # Killed together with its driver, it could not kill what steps have started.
@@ -160,6 +173,14 @@ class Zygote:
             signal.set_wakeup_fd(-1)  # nobody reads any more that children end
             for pid in self._children:
                 _kill_group(pid, signal.SIGKILL)
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Let go of what connects this process to its driver."""
+        self._channel.socket.close()
+        self._wake_reader.close()
+        self._wake_writer.close()
+        self._selector.close()
 
     def _loop(self) -> None:
         while not self._channel.closed:
@@ -221,7 +242,7 @@ class Zygote:
             send(self._channel.socket, refusal(error))
         else:
             self._specs = specs
-            send(self._channel.socket, Described(self._loaded.description))
+            send(self._channel.socket, self.described())
 
     def _open_store(self, address: StoreAddress) -> Store:
         if address not in self._stores:
@@ -267,18 +288,16 @@ class Zygote:
             os.setpgid(0, 0)
             die_with_parent()
             signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            self._channel.socket.close()
-            self._wake_reader.close()
-            self._wake_writer.close()
-            self._selector.close()
+            self._hang_up()
             if cold:
+                self._signals.reset()
                 _exec_cold(self._loaded, ColdStart(spec, self._cold_options), stdout, stderr)
             capture(stdout, stderr)
             os.close(stdout)
             os.close(stderr)
             self._randomness.renew()
+            self._files.reopen()
+            self._signals.restore()
             # What importing registered is the zygote's: it may remove files that siblings need.
             atexit._clear()
             status = run_and_report(self._loaded, spec, store)
@@ -287,9 +306,12 @@ class Zygote:
             atexit._run_exitfuncs()
         except BaseException as error:  # whatever it is, a child must not go on as a zygote
             print(failure_of(error).traceback, file=sys.stderr)
+            if isinstance(error, KeyboardInterrupt):
+                status = -signal.SIGINT
         finally:
+            self._files.flush()
             flush_streams()
-            os._exit(status)
+            _end(status)
 
     def _cancel(self, attempt: Attempt, grace_s: float) -> None:
         for pid, child in self._children.items():
@@ -339,11 +361,12 @@ def run_cold(file: str, spec_descriptor: int) -> int:
         submit = wire.decode(ColdStart, spec_file.read(), name="task spec")
     try:
         loaded = load_flow(file, submit.spec.run.flow, submit.options)
+        imported = threads_to_wait_for()
         store = open_store(submit.spec.store)
     except FlowkitError as error:
         print(f"flowkit: {error.message}", file=sys.stderr)
         return error.exit_code
-    return run_and_report(loaded, submit.spec, store)
+    return end_without(imported, run_and_report(loaded, submit.spec, store))
 
 
 def open_store(address: StoreAddress) -> Store:
@@ -364,6 +387,14 @@ def _exec_cold(loaded: LoadedFlow, start: ColdStart, stdout: int, stderr: int) -
     entry = os.path.join(os.path.dirname(__file__), "__main__.py")
     command = ["attempt", loaded.description.file, *map(str, (descriptor, stdout, stderr))]
     os.execv(sys.executable, [sys.executable, "-u", "-P", entry, *command])
+
+
+def _end(status: int) -> NoReturn:
+    """End this process at once; with a negative status by that signal, as an interrupt does."""
+    if status < 0:
+        signal.signal(-status, signal.SIG_DFL)
+        os.kill(os.getpid(), -status)
+    os._exit(EXIT_NOT_COMMITTED if status < 0 else status)
 
 
 def _kill_group(pid: int, number: int) -> None:
