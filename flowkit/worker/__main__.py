@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import traceback
 from collections.abc import Sequence
 
 if __name__ == "__main__":
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     role, *rest = arguments
     if role == "zygote":
         from flowkit.native import die_with_parent
+        from flowkit.worker.ending import end_without, threads_to_wait_for
         from flowkit.worker.zygote import serve
 
         die_with_parent()
@@ -34,7 +36,12 @@ def main(arguments: Sequence[str]) -> int:
         if _is_hung_up(channel):  # the driver died before this process could be tied to it
             return 0
         sys.argv = [file]
-        return serve(channel, file, name[0] if name else None)
+        try:
+            status = serve(channel, file, name[0] if name else None)
+        except Exception:  # threads of the flow's must not keep the driver waiting for an answer
+            traceback.print_exc()
+            status = 1
+        return end_without(threads_to_wait_for(), status)
 
     if role == "fetch":
         from flowkit.worker.files import fetch

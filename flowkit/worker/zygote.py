@@ -18,8 +18,10 @@ import sys
 import threading
 import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NoReturn
+
+from msgspec.structs import replace
 
 from flowkit import wire
 from flowkit.errors import ExecutorError, FlowkitBug, FlowkitError
@@ -97,7 +99,7 @@ def serve(channel: socket.socket, file: str, name: str | None) -> int:
     gc.collect()
     gc.freeze()
     zygote.run()
-    return end_without(threads_to_wait_for(), 0)
+    return 0
 
 
 def _told_options(channel: socket.socket) -> LoadOptions | None:
