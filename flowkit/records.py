@@ -6,10 +6,11 @@ be rebuilt from them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from flowkit.graph.model import FlowDescription
 from flowkit.values import Attempt, Digest, Failure, Outcome, ProjectBranch, RunId, TaskKey
@@ -43,13 +44,18 @@ class RunRecord(Struct, frozen=True, kw_only=True):
 
 
 class RunEnd(Struct, frozen=True, kw_only=True):
-    """How a run ended. Created once, after its last task."""
+    """How a run ended. Created once, after its last task.
+
+    `kept` counts the run's records of other kinds at that time, so that one that is gone later is
+    missed. The store fills it in; it is no part of how the run ended.
+    """
 
     run: RunId
     status: Literal["succeeded", "failed", "cancelled"]
     finished_at: datetime
     failed: tuple[TaskKey, ...] = ()
     failure: Failure | None = None
+    kept: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:

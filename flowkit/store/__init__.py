@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from flowkit.store.layered import LayeredStorage, layered_url, split_layered_url
     from flowkit.store.plugins import load_plugin
     from flowkit.store.reindexing import RunIndex, reindex
-    from flowkit.store.verification import Damage, verify_store
+    from flowkit.store.verification import Damage, find_fault, verify_store
 
 __all__ = [
     "Damage",
@@ -38,6 +38,7 @@ __all__ = [
     "UnpicklableArtifact",
     "collect",
     "element",
+    "find_fault",
     "layered_url",
     "load_plugin",
     "open_storage",
@@ -54,6 +55,6 @@ __getattr__ = loads(
         "flowkit.store.layered": "LayeredStorage layered_url split_layered_url",
         "flowkit.store.plugins": "load_plugin",
         "flowkit.store.reindexing": "RunIndex reindex",
-        "flowkit.store.verification": "Damage verify_store",
+        "flowkit.store.verification": "Damage find_fault verify_store",
     },
 )

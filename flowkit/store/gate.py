@@ -36,7 +36,7 @@ class Gate:
         """The storage, to write to. Writes `format.json` if the store is new."""
         if not self._check():
             body = wire.encode({"format": FORMAT_VERSION})
-            self._storage.create(FORMAT, *seal_record("format", body))
+            self._storage.create(FORMAT, *seal_record("format", body, key=FORMAT))
             # Somebody else, with another flowkit, may have been quicker.
             self._check()
         return self._storage

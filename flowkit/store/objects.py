@@ -68,8 +68,9 @@ class Objects:
         if bases and pieces.size_bytes >= RECIPE_FROM_BYTES:
             recipe = self._recipe(pieces, bases)
             if recipe is not None:
-                record = seal_record("recipe", wire.encode(recipe))
-                self._gate.writing.create(recipe_key(digest), *record)
+                key = recipe_key(digest)
+                record = seal_record("recipe", wire.encode(recipe), key=key)
+                self._gate.writing.create(key, *record)
                 return digest
         self._put_plain(pieces, digest, mapped=mapped)
         return digest
@@ -242,7 +243,7 @@ class Objects:
         if chunks is None:
             chunks = list(cut(view))
             key = chunks_key(digest)
-            self._gate.writing.create(key, *seal_record("chunks", pack_chunks(chunks)))
+            self._gate.writing.create(key, *seal_record("chunks", pack_chunks(chunks), key=key))
         return Source(digest, view, chunks)
 
     def _find_chunks(self, digest: Digest) -> list[Chunk] | None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final, TypeVar
+
+from msgspec.structs import replace
 
 from flowkit import wire
 from flowkit.errors import Corrupt, KeyMissing, StoreError, VersionMoved
@@ -28,6 +31,8 @@ from flowkit.values import Attempt, RunId, TaskResult
 Value = TypeVar("Value")
 
 _TAGS: Final = "tags"
+_CLONES: Final = "clones"
+_COUNTED: Final = ("results", "logs", "cards", _CLONES)
 
 
 class RunRecords:
@@ -111,7 +116,7 @@ class RunRecords:
     def create_clones(self, clones: Clones, *, number: int = 0) -> bool:
         """Record clones that a run has made: number 0 as it began, the others one by one later."""
         body = compress(Pieces([wire.encode(clones)]))
-        return self._create(_clones_key(clones.run, number), "clones", body)
+        return self._create(_clones_key(clones.run, number), _CLONES, body)
 
     def clones(self, run: RunId) -> Clones | None:
         """Return all clones of a run, or None if it has no such record."""
@@ -121,7 +126,7 @@ class RunRecords:
         return Clones(run, tuple(clone for one in found for clone in one.clones)) if found else None
 
     def _clones_at(self, run: RunId, key: str) -> Clones | None:
-        body = self._find(key, "clones")
+        body = self._find(key, _CLONES)
         if body is None:
             return None
         clones = wire.decode(Clones, decompress(body, key=key), name=key)
@@ -129,8 +134,18 @@ class RunRecords:
         return clones
 
     def create_end(self, end: RunEnd) -> bool:
-        """Record how a run ended."""
+        """Record how a run ended, and how many records of other kinds it has left until then."""
+        end = replace(end, kept=self.count_records(end.run))
         return self._create(_run_key(end.run, "end.json"), "end", wire.encode(end))
+
+    def count_records(self, run: RunId) -> dict[str, int]:
+        """Count the records of a run that come one by one: its results, logs, cards and clones."""
+        storage, folder = self._gate.reading, run_folder(run)
+        counts = {kind: sum(1 for _ in storage.list(f"{folder}/{kind}")) for kind in _COUNTED}
+        with suppress(KeyMissing):
+            storage.size(_clones_key(run, 0))
+            counts[_CLONES] += 1
+        return {kind: count for kind, count in counts.items() if count}
 
     def run_end(self, run: RunId) -> RunEnd | None:
         """Return how a run ended, or None if it has not."""
@@ -191,7 +206,7 @@ class RunRecords:
                 first if stored is None else _tags_in(key, open_record(_TAGS, stored.data, key=key))
             )
             changed = tuple(sorted(set(change(frozenset(tags)))))
-            record = b"".join(seal_record(_TAGS, wire.encode({_TAGS: changed})))
+            record = b"".join(seal_record(_TAGS, wire.encode({_TAGS: changed}), key=key))
             try:
                 storage.swap(key, record, expected=stored.version if stored else None)
             except VersionMoved:
@@ -259,7 +274,7 @@ class RunRecords:
         return card
 
     def _create(self, key: str, name: str, body: Buffer) -> bool:
-        return self._gate.writing.create(key, *seal_record(name, body))
+        return self._gate.writing.create(key, *seal_record(name, body, key=key))
 
     def _find(self, key: str, name: str) -> memoryview | None:
         try:

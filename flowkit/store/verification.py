@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flowkit.errors import Corrupt, FlowkitError, KeyMissing, StoreError
-from flowkit.store.keys import FORMAT, OBJECTS, digest_in, raw_key
+from flowkit.store.keys import FORMAT, OBJECTS, digest_in, raw_key, run_folder
 from flowkit.store.reach import find_reachable
 from flowkit.store.store import Store
+from flowkit.values import RunId
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,10 @@ class Damage:
 
 
 def verify_store(store: Store) -> Iterator[Damage]:
-    """Yield all damage: altered or foreign keys, and objects that runs need and that are missing.
+    """Yield all damage: what was altered, what is foreign, and what is missing.
 
-    Reads everything, seals or no seals. Beside running flows it may call an object missing that
-    was deleted with its run meanwhile.
+    An object is missed if a run needs it, a record if the run's end counted it. Reads everything,
+    seals or no seals. Beside running flows it may miss what was deleted with its run meanwhile.
 
     Raises StoreError if the storage fails, or its format cannot be read.
     """
@@ -31,7 +32,7 @@ def verify_store(store: Store) -> Iterator[Damage]:
     objects = [key for key in keys if key.startswith(f"{OBJECTS}/")]
     damaged: set[str] = set()
     for key in keys:
-        reason = _find_fault(store, key)
+        reason = find_fault(store, key)
         if reason is not None:
             damaged.add(key)
             yield Damage(key, reason)
@@ -47,14 +48,39 @@ def verify_store(store: Store) -> Iterator[Damage]:
     for digest, run in reached.items():
         if digest not in present:
             yield Damage(raw_key(digest), f"it is missing, and run `{run}` needs it")
+    if keys and FORMAT not in keys:
+        yield Damage(FORMAT, "it is missing")
+    for run in store.run_ids():
+        yield from _missing_records(store, run)
 
 
-def _find_fault(store: Store, key: str) -> str | None:
-    """Return what is wrong under a key, or None."""
-    if key == FORMAT:
-        return None  # looked at when the store was opened
+def _missing_records(store: Store, run: RunId) -> Iterator[Damage]:
+    """Yield what a run has lost of the records that it had."""
+    folder = run_folder(run)
+    first = f"{folder}/run.json"
     try:
-        if key.startswith(f"{OBJECTS}/"):
+        store.storage.size(first)
+        end = store.run_end(run)
+    except KeyMissing:
+        if run in store.run_ids(run.flow):  # else it was deleted just now
+            yield Damage(first, "it is missing")
+        return
+    except Corrupt:
+        return  # told already
+    if end is not None:
+        left = store.count_records(run)
+        for kind, count in sorted(end.kept.items()):
+            if left.get(kind, 0) < count:
+                reason = f"{left.get(kind, 0)} are left of {count} when the run ended"
+                yield Damage(f"{folder}/{kind}", reason)
+
+
+def find_fault(store: Store, key: str) -> str | None:
+    """Return what is wrong under a key, or None. Objects that it needs are not looked at."""
+    try:
+        if key == FORMAT:
+            store.storage.size(key)  # a look at the format comes before the use of any storage
+        elif key.startswith(f"{OBJECTS}/"):
             digest = digest_in(key)
             if digest is None:
                 return "its name is no digest"

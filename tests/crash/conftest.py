@@ -127,3 +127,11 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
     yard = Yard(tmp_path)
     yield yard
     yard.clear()
+
+
+@pytest.fixture(scope="module")
+def lasting_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    """Open a place that the tests of a module share."""
+    yard = Yard(tmp_path_factory.mktemp("yard"))
+    yield yard
+    yard.clear()

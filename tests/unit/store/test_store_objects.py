@@ -177,9 +177,9 @@ def test_the_format_is_looked_at_once() -> None:
 
 def test_a_newer_store_is_refused_before_anything_is_written(root: Path) -> None:
     body = b'{"format":2}'
-    line = b"flowkit format 1 " + blake3(b"flowkit format 1\n" + body).hexdigest().encode()
+    digest = blake3(b"flowkit format 1\nformat.json\n" + body).hexdigest().encode()
     root.mkdir()
-    (root / "format.json").write_bytes(line + b"\n" + body)
+    (root / "format.json").write_bytes(b"flowkit format 1 " + digest + b"\n" + body)
     for use in (
         lambda store: store.put(b"x"),
         lambda store: store.get(Digest(bytes(32))),
