@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flowkit.values import TaskKey
 
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 """Control characters, and those that turn the direction of writing."""
 MISSING = "-"
@@ -75,6 +75,11 @@ def visible(text: str) -> str:
     \x1b[2J\x07gone
     """
     return _STEERING.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def steering_escaped(document: str) -> str:
+    """Write characters that steer a terminal as JSON escapes them, in a JSON document."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def told_status(status: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any, overload
 
 from flowkit.cards.live import live_cards
 from flowkit.client import Task, Workspace
-from flowkit.errors import NotFound
+from flowkit.errors import Corrupt, NotFound
 from flowkit.records import StoredCard
 from flowkit.values import Attempt, RunId
 
@@ -67,8 +67,14 @@ class Card:
         return self._stored.html
 
     def get_data(self) -> Any:
-        """Return what the step gave to the last `refresh`, as JSON; None if there is nothing."""
-        return None if self._stored.data is None else json.loads(self._stored.data)
+        """Return what the step gave to the last `refresh`, as JSON; None if there is nothing.
+
+        Raises Corrupt if it is no JSON.
+        """
+        try:
+            return None if self._stored.data is None else json.loads(self._stored.data)
+        except (ValueError, RecursionError) as error:
+            raise Corrupt(self.path, f"its data is no JSON: {error}") from error
 
     def save(self, folder: str | Path) -> Path:
         """Write the card to a folder; returns the file. Raises OSError."""
@@ -77,20 +83,31 @@ class Card:
         return path
 
     def view(self) -> Path:
-        """Open the card in a browser; returns the file, whether there was one or not."""
+        """Open the card in a browser; returns the file, whether there was one or not.
+
+        The file shows the card in a frame in which no script runs: a page that is opened from a
+        disk could otherwise do what the card's author likes.
+        """
         import tempfile
         import webbrowser
 
-        path = self.save(tempfile.mkdtemp(prefix="flowkit-card-"))
+        path = Path(tempfile.mkdtemp(prefix="flowkit-card-")) / self.filename
+        frame = self._framed(
+            "allow-popups", "position:fixed;inset:0;width:100%;height:100%;border:0"
+        )
+        head = f'<meta charset="utf-8"><title>{escape(self._task.pathspec)}</title>'
+        page = f"<!DOCTYPE html><html><head>{head}</head><body>{frame}</body></html>"
+        path.write_text(page, encoding="utf-8")
         webbrowser.open(path.as_uri())
         return path
 
     def _repr_html_(self) -> str:
         """Show the card in a notebook, kept apart from the notebook's own page."""
-        return (
-            '<iframe sandbox="" style="width:100%;height:640px;border:0" '
-            f'srcdoc="{escape(self._stored.html, quote=True)}"></iframe>'
-        )
+        return self._framed("", "width:100%;height:640px;border:0")
+
+    def _framed(self, permits: str, style: str) -> str:
+        document = escape(self._stored.html, quote=True)
+        return f'<iframe sandbox="{permits}" style="{style}" srcdoc="{document}"></iframe>'
 
     def __repr__(self) -> str:
         id = f", id={self.id!r}" if self.id else ""

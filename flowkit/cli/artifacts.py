@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from flowkit.values import ArtifactEntry, RunId
 
 _LONGEST_REASON = 300
+_SHOWN_TAGS = ("json", "bytes", "pickle")
+"""What can be looked at without running code."""
 
 Answer = TypeVar("Answer")
 
@@ -38,11 +40,14 @@ class Unusable:
 class ArtifactReader:
     """Loads artifacts, and says what they are; what a value's own code raises ends nothing.
 
-    `file` is the flow file of the run that they are of.
+    `file` is the flow file of the run that they are of. `runs_code`: values may do so while they
+    are loaded. Otherwise objects of classes are shown by stand-ins, and others by their type alone.
     """
 
-    def __init__(self, store: Store, file: str) -> None:
+    def __init__(self, store: Store, file: str = "", *, runs_code: bool = True) -> None:
         self._store, self._file = store, file
+        self._load = store.load if runs_code else store.look_at
+        self._shows = None if runs_code else _SHOWN_TAGS
 
     def text(self, entry: ArtifactEntry, *, limit: int, width: int | None = None) -> str:
         """Write a value as Python does; one of more than `limit` bytes by type and size only.
@@ -50,11 +55,11 @@ class ArtifactReader:
         With `width`, it is one line of so many characters at most.
         """
         about = f"{entry.type_name}, {human_size(entry.size_bytes)}"
-        if entry.size_bytes > limit:
-            return f"<{about}>"
+        if entry.size_bytes > limit or not self._may_load(entry):
+            return f"<{one_line(about)}>"
         told = self._read(entry, repr, "cannot be printed")
         if isinstance(told, Unusable):
-            return f"<{about}: {told.reason}>"
+            return f"<{one_line(about)}: {told.reason}>"
         # A terminal obeys what it is sent, and what is loaded may come from anywhere.
         return visible(told) if width is None else one_line(told, width)
 
@@ -69,7 +74,7 @@ class ArtifactReader:
             "size_bytes": entry.size_bytes,
             "digest": entry.digest.hex(),
         }
-        if not 0 < entry.size_bytes <= limit:
+        if not 0 < entry.size_bytes <= limit or not self._may_load(entry):
             return about
         told = self._read(entry, plain_value, "cannot be printed")
         return about | ({"error": told.reason} if isinstance(told, Unusable) else told)
@@ -86,6 +91,9 @@ class ArtifactReader:
 
         return self._read(entry, dumps, "cannot be pickled")
 
+    def _may_load(self, entry: ArtifactEntry) -> bool:
+        return self._shows is None or entry.tag in self._shows
+
     def _read(
         self, entry: ArtifactEntry, use: Callable[[object], Answer], refusal: str
     ) -> Answer | Unusable:
@@ -93,7 +101,7 @@ class ArtifactReader:
         try:
             # What importing a flow or printing a value says must not stand among the data.
             with redirect_stdout(sys.stderr):
-                value = self._store.load(entry)
+                value = self._load(entry)
                 stage = refusal
                 return use(value)
         except (Exception, SystemExit) as error:  # loading and printing run code of the user's

@@ -76,7 +76,7 @@ def list_cards(
         from flowkit import wire
 
         data = wire.encode(documents[0] if len(documents) == 1 else documents)
-        _write(file, indented(data).decode() + "\n")
+        _write(file, indented(data) + "\n")
         return
     rows = [
         (card.hash[:12], card.type, card.id or MISSING, task.pathspec)

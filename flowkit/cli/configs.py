@@ -68,9 +68,7 @@ def config_documents(configs: Sequence[ConfigDescription]) -> dict[str, object]:
     """Return the values of configs by name, for JSON."""
     if not configs:
         return {}
-    from flowkit.flow import read_config_json
-
-    return {one.name: read_config_json(one.value or "null") for one in configs}
+    return {one.name: _value(one.value or "null") for one in configs}
 
 
 def config_texts(configs: Sequence[ConfigDescription]) -> dict[str, str]:
@@ -81,3 +79,13 @@ def config_texts(configs: Sequence[ConfigDescription]) -> dict[str, str]:
     return {
         name: json.dumps(one, ensure_ascii=False, default=str) for name, one in documents.items()
     }
+
+
+def _value(text: str) -> object:
+    """Return the value that a record has of a config; what it cannot be is shown as it stands."""
+    from flowkit.flow import read_config_json
+
+    try:
+        return read_config_json(text)
+    except (ValueError, TypeError, RecursionError):
+        return text

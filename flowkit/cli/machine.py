@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from flowkit import wire
+from flowkit.wording import steering_escaped
 
 _NUMBERS: Final[Mapping[str, int]] = {
     "show-run": 2,  # 1 had parameters as text
@@ -21,14 +22,19 @@ def print_json(schema: str, **fields: object) -> None:
     """
     number = _NUMBERS.get(schema, 1)
     document = wire.encode({"schema": f"flowkit.{schema}/{number}", **fields})
-    sys.stdout.write(indented(document).decode() + "\n")
+    sys.stdout.write(indented(document) + "\n")
 
 
-def indented(document: bytes) -> bytes:
-    """Lay a JSON document out for reading; its order stays."""
+def indented(document: bytes) -> str:
+    """Lay a JSON document out for reading; its order stays.
+
+    Characters that a terminal obeys are escaped, also those that JSON allows as they are.
+    """
     import msgspec
 
-    return msgspec.json.format(document, indent=2)
+    text = msgspec.json.format(document, indent=2).decode()
+    # They can only stand in texts, where an escape means the same.
+    return steering_escaped(text)
 
 
 def parsed(document: str) -> object:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from shutil import get_terminal_size
 from textwrap import wrap
 from typing import TextIO
 
-from flowkit.cli.text import cell_width, columns, pad
+from flowkit.cli.text import cell_width, columns, pad, visible
 
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
+
+_ONE = "|".join(_CODES.values())
+_PAINT = f"(\x1b\\[(?:0|(?:{_ONE})(?:;(?:{_ONE}))*)m)"
 
 
 def shows_colour(stream: TextIO) -> bool:
@@ -44,9 +48,9 @@ def paint(text: str, colour: str, *, stream: TextIO | None = None) -> str:
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Write lines of data to stdout."""
+    """Write lines of data to stdout; of what steers a terminal, our own colours alone."""
     for line in lines:
-        sys.stdout.write(line + "\n")
+        sys.stdout.write(_harmless(line) + "\n")
 
 
 def print_table(
@@ -99,8 +103,17 @@ def fitted(line: str, *, indent: int) -> list[str]:
 
 
 def say(text: str) -> None:
-    """Write a line to the person, on stderr."""
-    sys.stderr.write(text + "\n")
+    """Write a line to the person, on stderr; of what steers a terminal, our own colours alone."""
+    sys.stderr.write(_harmless(text) + "\n")
+
+
+def _harmless(text: str) -> str:
+    """Return a text in which nothing from a store or a file gives the terminal orders."""
+    if text.isprintable():
+        return text
+    parts = re.split(_PAINT, text)
+    # Every other part is paint. A stranger's is no worse than ours.
+    return "".join(part if at % 2 else visible(part) for at, part in enumerate(parts))
 
 
 def abandon(stream: TextIO) -> None:

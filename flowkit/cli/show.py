@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowkit.cli.artifacts import open_artifacts
+from flowkit.cli.artifacts import ArtifactReader
 from flowkit.cli.command import command, json_option
 from flowkit.cli.configs import config_documents, config_options, config_texts
 from flowkit.cli.documents import (
@@ -154,12 +154,13 @@ def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
     parameters = _parameters(workspace, run)
     described = workspace.store.run_record(run.run).description.configs
     configs = config_texts(described)
+    # A run may be anybody's: to look at it runs nothing of what is in it.
+    reader = ArtifactReader(workspace.store, runs_code=False)
     if as_json:
-        with open_artifacts(workspace.store, run.run) as reader:
-            told = {
-                name: reader.document(one, limit=_LARGEST_SHOWN_BYTES)
-                for name, one in parameters.items()
-            }
+        told = {
+            name: reader.document(one, limit=_LARGEST_SHOWN_BYTES)
+            for name, one in parameters.items()
+        }
         print_json(
             "show-run",
             **run_document(run),
@@ -168,11 +169,10 @@ def _show_run(workspace: Workspace, run: RunRow, *, as_json: bool) -> None:
             steps=[step_document(row) for row in steps],
         )
         return
-    with open_artifacts(workspace.store, run.run) as reader:
-        lines = [
-            f"{name}={reader.text(one, limit=_LARGEST_SHOWN_BYTES, width=80)}"
-            for name, one in parameters.items()
-        ]
+    lines = [
+        f"{name}={reader.text(one, limit=_LARGEST_SHOWN_BYTES, width=80)}"
+        for name, one in parameters.items()
+    ]
     print_lines([f"{paint(str(run.run), 'bold')}  {_status(run.status)}"])
     took = None
     if run.finished_at is not None:
