@@ -14,7 +14,7 @@ from flowkit.client.task import Task
 from flowkit.client.values import ArtifactValues, Entries
 from flowkit.client.views import View, missing_run, split_pathspec
 from flowkit.client.workspace import Workspace, current_workspace
-from flowkit.errors import NotFound
+from flowkit.errors import Corrupt, NotFound
 from flowkit.graph import FlowDescription, Graph
 from flowkit.metadata import RunRow
 from flowkit.records import RunRecord, RunStatus
@@ -165,7 +165,9 @@ class Run(View):
 
     @cached_property
     def graph(self) -> Graph:
-        """The flow's shape."""
+        """The flow's shape. Raises Corrupt if the run's record has no steps."""
+        if not self.description.nodes:
+            raise Corrupt(f"runs/{self._known.run}/run.json", "its flow has no steps")
         return Graph(self.description)
 
     @property

@@ -26,6 +26,7 @@ from flowkit.store.keys import (
     is_run_id,
     run_folder,
 )
+from flowkit.store.plausible import check_record
 from flowkit.values import Attempt, RunId, TaskResult
 
 Value = TypeVar("Value")
@@ -129,7 +130,7 @@ class RunRecords:
         body = self._find(key, _CLONES)
         if body is None:
             return None
-        clones = wire.decode(Clones, decompress(body, key=key), name=key)
+        clones = _decoded(Clones, decompress(body, key=key), key)
         _check_owner(key, clones.run, run)
         return clones
 
@@ -269,7 +270,7 @@ class RunRecords:
         body = self._find(key, "card")
         if body is None:
             return None
-        card = wire.decode(StoredCard, decompress(body, key=key), name=key)
+        card = _decoded(StoredCard, decompress(body, key=key), key)
         _check_owner(key, _card_key(run, card.attempt, card.number), key)
         return card
 
@@ -285,7 +286,16 @@ class RunRecords:
 
     def _read(self, key: str, name: str, kind: type[Value]) -> Value | None:
         body = self._find(key, name)
-        return None if body is None else wire.decode(kind, body, name=key)
+        return None if body is None else _decoded(kind, body, key)
+
+
+def _decoded(kind: type[Value], body: memoryview, key: str) -> Value:
+    record = wire.decode(kind, body, name=key)
+    try:
+        check_record(record)
+    except ValueError as error:
+        raise Corrupt(key, str(error)) from error
+    return record
 
 
 def _run_key(run: RunId, name: str) -> str:
