@@ -210,7 +210,7 @@ class DirectoryStorage(Storage):
         path = self._path(key)
         # Exclusive, so that no writer can find the file here after its age was judged.
         with _translated(self._root, key), self._locked("delete", fcntl.LOCK_EX):
-            if not os.path.isfile(path):
+            if not os.path.isfile(path) or not self._is_within(os.path.dirname(path)):
                 return False
             age_s = self._now() - os.stat(path).st_ctime
             if unless_younger_s > 0 and age_s < unless_younger_s:
@@ -234,6 +234,14 @@ class DirectoryStorage(Storage):
                         removed += 1
         return removed
 
+    def _is_within(self, folder: str) -> bool:
+        """Say whether no link leads out of the store on the way to a folder."""
+        while folder != self._root:
+            if os.path.islink(folder):
+                return False
+            folder = os.path.dirname(folder)
+        return True
+
     def _path(self, key: str) -> str:
         return f"{self._root}/{check_key(key)}"
 
@@ -253,12 +261,15 @@ class DirectoryStorage(Storage):
                 os.close(descriptor)
 
     def _names(self, folder: str) -> Sequence[str]:
-        """Return what is in a folder, sorted as keys sort; folders end with `/`."""
+        """Return what is in a folder, sorted as keys sort; folders end with `/`.
+
+        A link to a folder is none: what is listed may be deleted, and must lie in the store.
+        """
         with _translated(self._root, folder):
             try:
                 with os.scandir(f"{self._root}/{folder}") as entries:
                     names = [
-                        f"{entry.name}/" if entry.is_dir() else entry.name
+                        f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
                         for entry in entries
                         if not entry.name.startswith(".")
                     ]

@@ -18,6 +18,7 @@ from flowkit.cli import main
 from flowkit.client import Run, Task, open_workspace
 from flowkit.settings import Settings
 from flowkit.store import Store
+from flowkit.values import RunId
 
 UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
@@ -124,3 +125,26 @@ def test_the_cards_of_a_stranger_are_shown_in_a_sandbox(
             assert "<script>" not in page
             assert 'sandbox=""' in page or 'sandbox="allow-popups"' in page
     assert not marker.exists()
+
+
+def test_nothing_outside_the_store_is_deleted_through_links_in_it(
+    marker: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    outside = marker.with_name("outside")
+    (outside / "deep").mkdir(parents=True)
+    for name in ("run.json", "precious", "deep/too", "0" * 64):
+        (outside / name).write_text("mine")
+    store = Path(os.environ["FLOWKIT_HOME"]) / "store"
+    (store / "runs" / "Sent" / "1" / "linked").symlink_to(outside)
+    (store / "runs" / "Sent" / "1" / "loop").symlink_to(store)
+    (store / "runs" / "Sent" / "9").symlink_to(outside)
+    (store / "objects" / "00").symlink_to(outside)
+    assert main(["store", "verify"]) == 4  # they are foreign here
+    main(["run", "delete", "Sent/1", "--yes"])
+    main(["run", "delete", "Sent/9", "--yes"])
+    main(["gc", "--grace", "0s"])
+    opened = Store.open(str(store), sync=False)
+    opened.delete_run(RunId("Sent", "9"))
+    assert not opened.storage.delete("runs/Sent/9/precious")
+    left = {str(one.relative_to(outside)) for one in outside.rglob("*") if one.is_file()}
+    assert left == {"run.json", "precious", "deep/too", "0" * 64}
