@@ -3,8 +3,8 @@
 `store`: the front: `Store`, and `element` of a foreach. `writer`, `manifests`: what a task
 leaves, in one object with its small values. `objects`, `recipes`, `compression`, `hashing`,
 `memory`, `maps`: bytes under their digest. `serializers`: values to bytes. `runs`, `envelope`,
-`plausible`: records. `keys`, `gate`: where things are, and in which format. `directory`, `layered`, `opening`:
-storages. `gc`, `verification`, `reindexing`: upkeep. `plugins`: entry points.
+`plausible`: records. `keys`, `gate`: where things are, and in which format. `directory`, `layered`,
+`opening`: storages. `gc`, `verification`, `reindexing`: upkeep. `plugins`: entry points.
 
 The bytes are defined in `docs/format/`.
 """
