@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import structs
 
 from flowkit.errors import StoreError
 from flowkit.records import RunRecord
@@ -165,7 +166,7 @@ def grow(yard: Yard) -> None:
         store.change_tags(RunId("Rot", number), lambda tags, number=number: {*tags, number})
     for number in ("3", "4"):
         run = RunId("Rot", number)
-        assert store.create_run(dataclasses.replace(store.run_record(RunId("Rot", "1")), run=run))
+        assert store.create_run(structs.replace(store.run_record(RunId("Rot", "1")), run=run))
         store.delete_run(run)
 
 

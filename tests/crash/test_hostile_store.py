@@ -138,7 +138,9 @@ def test_nothing_outside_the_store_is_deleted_through_links_in_it(
     (store / "runs" / "Sent" / "1" / "linked").symlink_to(outside)
     (store / "runs" / "Sent" / "1" / "loop").symlink_to(store)
     (store / "runs" / "Sent" / "9").symlink_to(outside)
-    (store / "objects" / "00").symlink_to(outside)
+    taken = {one.name for one in (store / "objects").iterdir()}
+    free = next(f"{number:02x}" for number in range(256) if f"{number:02x}" not in taken)
+    (store / "objects" / free).symlink_to(outside)
     assert main(["store", "verify"]) == 4  # they are foreign here
     main(["run", "delete", "Sent/1", "--yes"])
     main(["run", "delete", "Sent/9", "--yes"])
