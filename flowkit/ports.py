@@ -17,6 +17,9 @@ from flowkit.values import Attempt, TaskSpec
 
 Buffer = bytes | bytearray | memoryview
 
+Age = float | Callable[[], float]
+"""Seconds; or what tells them, asked after a key's age was read, however long that took."""
+
 
 class Exit(Struct, frozen=True):
     """An attempt ended. `hint` may explain why, when no result was written; it is no truth."""
@@ -117,8 +120,11 @@ class Storage(Protocol):
     def folders(self, prefix: str) -> Iterator[str]:
         """Yield the names of the folders directly in the folder `prefix`, sorted."""
 
-    def delete(self, key: str, *, unless_younger_s: float = 0.0) -> bool:
-        """Remove a key; False if it is not there, or younger than `unless_younger_s`."""
+    def delete(self, key: str, *, unless_younger_s: Age = 0.0) -> bool:
+        """Remove a key; False if it is not there, or younger than `unless_younger_s`.
+
+        Between the look at its age and its removal, nobody makes it young again.
+        """
 
     def clean(self, *, older_than_s: float) -> int:
         """Remove what writers that died left half written; returns how many."""

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from blake3 import blake3
 
 from flowkit.errors import KeyMissing, StoreError, VersionMoved
-from flowkit.ports import Buffer, Storage, Stored
+from flowkit.ports import Age, Buffer, Storage, Stored
 from flowkit.store.hashing import as_bytes
 from flowkit.store.keys import check_folder, check_key
 from flowkit.store.maps import file_maps
@@ -146,16 +146,13 @@ class DirectoryStorage(Storage):
         if self.refresh(key):
             return False
         with _translated(self._root, key):
-            temporary = self._write_temporary(key, buffers)
-            try:
-                created = self._publish(temporary, path)
-                while not created and not self.refresh(key):
-                    # Garbage collection took the other writer's file in between.
+            while True:
+                with self._temporary(key, buffers) as temporary:
                     created = self._publish(temporary, path)
-            finally:
-                with suppress(FileNotFoundError):  # taken for a leftover after a long sleep
-                    os.unlink(temporary)
-        return created
+                # Otherwise garbage collection took the other writer's file in between, or this
+                # one's, for a leftover.
+                if created or (created is False and self.refresh(key)):
+                    return created
 
     def refresh(self, key: str) -> bool:
         """Make a key count as young again; False if it is not there."""
@@ -185,8 +182,10 @@ class DirectoryStorage(Storage):
             current = self.load(key)
             if (current.version if current else None) != expected:
                 raise VersionMoved(key)
-            temporary = self._write_temporary(key, [data])
-            self._in_folder(path, lambda: os.rename(temporary, path))
+            is_swapped = False
+            while not is_swapped:
+                with self._temporary(key, [data]) as temporary:
+                    is_swapped = self._named(temporary, path, os.rename)
             self._sync_folder(os.path.dirname(path))
         return blake3(data).hexdigest()
 
@@ -205,7 +204,7 @@ class DirectoryStorage(Storage):
         names = self._names(check_folder(prefix))
         return (name[:-1] for name in names if name.endswith("/"))
 
-    def delete(self, key: str, *, unless_younger_s: float = 0.0) -> bool:
+    def delete(self, key: str, *, unless_younger_s: Age = 0.0) -> bool:
         """Remove a key; False if it is not there, or younger than `unless_younger_s`."""
         path = self._path(key)
         # Exclusive, so that no writer can find the file here after its age was judged.
@@ -213,7 +212,8 @@ class DirectoryStorage(Storage):
             if not os.path.isfile(path) or not self._is_within(os.path.dirname(path)):
                 return False
             age_s = self._now() - os.stat(path).st_ctime
-            if unless_younger_s > 0 and age_s < unless_younger_s:
+            least_s = unless_younger_s() if callable(unless_younger_s) else unless_younger_s
+            if least_s > 0 and age_s < least_s:
                 return False
             os.unlink(path)
         with suppress(OSError):  # the folder is not empty, or a writer needs it again
@@ -290,27 +290,56 @@ class DirectoryStorage(Storage):
             if self._sync:
                 os.fsync(descriptor)
         except BaseException:
-            os.unlink(path)
+            with suppress(FileNotFoundError):
+                os.unlink(path)
             raise
         finally:
             os.close(descriptor)
         return path
 
-    def _publish(self, temporary: str, path: str) -> bool:
-        """Give a written file its name; False if the name is taken."""
+    @contextmanager
+    def _temporary(self, key: str, buffers: Sequence[Buffer]) -> Iterator[str]:
+        """Write a file for a block that gives it a name, and remove its first one."""
+        temporary = self._write_temporary(key, buffers)
         try:
-            self._in_folder(path, lambda: os.link(temporary, path))
+            yield temporary
+        finally:
+            with suppress(FileNotFoundError):  # it was renamed, or taken for a leftover
+                os.unlink(temporary)
+
+    def _publish(self, temporary: str, path: str) -> bool | None:
+        """Give a written file its name; False if the name is taken, None if the file is gone."""
+        try:
+            if not self._named(temporary, path, os.link):
+                return None
         except FileExistsError:
             return False
         self._sync_folder(os.path.dirname(path))
         return True
 
-    def _in_folder(self, path: str, act: Callable[[], Result]) -> Result:
-        """Act on a new path, making its folder first if need be."""
+    def _named(self, temporary: str, path: str, give: Callable[[str, str], None]) -> bool:
+        """Give a written file its name; False if it is gone: collected as a leftover."""
+        try:
+            self._in_folder(path, lambda: give(temporary, path), needs=temporary)
+        except FileNotFoundError:
+            if os.path.exists(temporary):
+                raise
+            return False
+        return True
+
+    def _in_folder(
+        self, path: str, act: Callable[[], Result], *, needs: str | None = None
+    ) -> Result:
+        """Act on a new path, making its folder first if need be.
+
+        Raises FileNotFoundError at once if the file that it `needs` is not there.
+        """
         for _ in range(_FOLDER_TRIES):
             try:
                 return act()
             except FileNotFoundError:
+                if needs is not None and not os.path.exists(needs):
+                    raise
                 # Deletions remove empty folders, and may do so again at any moment.
                 with suppress(FileNotFoundError):
                     self._make_folder(os.path.dirname(path))

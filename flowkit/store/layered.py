@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from flowkit.errors import KeyMissing, UsageError
-from flowkit.ports import Buffer, Storage, Stored
+from flowkit.ports import Age, Buffer, Storage, Stored
 from flowkit.store.keys import OBJECTS
 
 SCHEME: Final = "layered"
@@ -80,7 +80,7 @@ class LayeredStorage(Storage):
         """Yield the names of the folders directly in the folder `prefix` here, sorted."""
         return self._own.folders(prefix)
 
-    def delete(self, key: str, *, unless_younger_s: float = 0.0) -> bool:
+    def delete(self, key: str, *, unless_younger_s: Age = 0.0) -> bool:
         """Remove a key here; False if it is not here, or younger than `unless_younger_s`."""
         return self._own.delete(key, unless_younger_s=unless_younger_s)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from flowkit.ports import Buffer, Storage, Stored
+from flowkit.ports import Age, Buffer, Storage, Stored
 
 
 class CountingStorage(Storage):
@@ -76,7 +76,7 @@ class CountingStorage(Storage):
         self.calls["folders", prefix] += 1
         return self.inner.folders(prefix)
 
-    def delete(self, key: str, *, unless_younger_s: float = 0.0) -> bool:
+    def delete(self, key: str, *, unless_younger_s: Age = 0.0) -> bool:
         """Count a `delete`, whether something was removed or not."""
         self.calls["delete", key] += 1
         return self.inner.delete(key, unless_younger_s=unless_younger_s)

@@ -10,7 +10,7 @@ from threading import Lock
 from blake3 import blake3
 
 from flowkit.errors import KeyMissing, VersionMoved
-from flowkit.ports import Buffer, Storage, Stored
+from flowkit.ports import Age, Buffer, Storage, Stored
 
 
 @dataclass(slots=True)
@@ -88,11 +88,15 @@ class MemoryStorage(Storage):
         rest = (key[len(folder) :] for key in self._entries if key.startswith(folder))
         return iter(sorted({name.partition("/")[0] for name in rest if "/" in name}))
 
-    def delete(self, key: str, *, unless_younger_s: float = 0.0) -> bool:
+    def delete(self, key: str, *, unless_younger_s: Age = 0.0) -> bool:
         """Remove a key; False if it is not there, or younger than `unless_younger_s`."""
         with self._lock:
             entry = self._entries.get(_checked(key))
-            if entry is None or self._now() - entry.touched_at_s < unless_younger_s:
+            if entry is None:
+                return False
+            age_s = self._now() - entry.touched_at_s
+            least_s = unless_younger_s() if callable(unless_younger_s) else unless_younger_s
+            if age_s < least_s:
                 return False
             del self._entries[key]
             return True

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,6 +29,7 @@ _BAD_KEYS = [
     "\0",
 ]
 _OLD_S = 3600.0
+_CLOCK_TICK_S = 0.02
 _BIG = 3 << 20
 
 
@@ -145,7 +147,20 @@ class StorageContract:
     def test_a_young_key_is_spared(self, storage: Storage) -> None:
         storage.create("k", b"x")
         assert not storage.delete("k", unless_younger_s=_OLD_S)
+        assert not storage.delete("k", unless_younger_s=lambda: _OLD_S)
         assert storage.read("k") == b"x"
+
+    def test_an_age_that_is_asked_for_is_asked_for_after_the_keys(self, storage: Storage) -> None:
+        began_s = time.time()
+        storage.create("k", b"x")
+
+        def least_s() -> float:
+            oldest_s = time.time() - began_s + _CLOCK_TICK_S
+            time.sleep(5 * _CLOCK_TICK_S)  # would have it removed, if it counted as its age
+            return oldest_s
+
+        assert not storage.delete("k", unless_younger_s=least_s)
+        assert storage.delete("k", unless_younger_s=lambda: 0.0)
 
     def test_swapping_needs_the_current_version(self, storage: Storage) -> None:
         assert storage.load("k") is None

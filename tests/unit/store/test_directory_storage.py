@@ -97,6 +97,23 @@ def test_creating_and_deleting_side_by_side_never_fails(root: Path, sync: bool) 
     assert sum(in_processes(churn)) > 0  # type: ignore[arg-type]
 
 
+def test_writers_whose_files_are_taken_for_leftovers_write_them_again(root: Path) -> None:
+    storage = DirectoryStorage(root, sync=False)
+
+    def work(number: int) -> int:
+        if number == 0:
+            return sum(storage.clean(older_than_s=0.0) for _ in range(2000))
+        for turn in range(200):
+            assert storage.create(f"{number}/{turn}", b"x" * 10_000)
+            last = storage.load(f"last/{number}")
+            storage.swap(f"last/{number}", b"%d" % turn, expected=last.version if last else None)
+        return 0
+
+    assert in_processes(work)[0] > 0  # type: ignore[operator]
+    assert len(list(storage.list(""))) == (PROCESSES - 1) * 201
+    assert storage.clean(older_than_s=0.0) == 0
+
+
 def ticked(path: Path, after_ns: int) -> None:
     """Wait for the file system's clock, which may be coarse, by using it."""
     path.touch()
