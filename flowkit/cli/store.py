@@ -40,14 +40,14 @@ def verify_store(invocation: Invocation, /, *, as_json: bool) -> int:
 def reindex_store(invocation: Invocation, /, *, as_json: bool) -> int:
     """Build the index of runs again from the store, in place of what is there.
 
-    The store is the truth: nothing is lost but signs of life of runs that run just now.
+    The store is the truth: nothing is lost. Until it is done, the index answers as before.
     """
     from flowkit.metadata import Metadata
     from flowkit.store import Store, reindex
 
     settings = invocation.read_settings().settings
     store = Store.open(settings.store, sync=settings.sync)
-    metadata = Metadata.open_empty(settings.metadata)
+    metadata = Metadata.open_sound(settings.metadata)
     try:
         damage = reindex(store, metadata)
         flows = metadata.flows()

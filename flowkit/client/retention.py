@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -53,18 +54,16 @@ def delete_run(workspace: Workspace, run: RunId) -> None:
         MetadataError: the run is gone from the store, but the index could not be told.
         StoreError: the store cannot be changed.
     """
-    # The index first: what it lists must be there to be looked at.
+    # The index first: what it lists must be there to be looked at. The disk may be full, and then
+    # it cannot be told; deleting is how to change that.
+    with suppress(MetadataError):
+        workspace.metadata.forget_run(run)
+    workspace.store.delete_run(run)
+    # Again: it may have been built from the store in between.
     try:
         workspace.metadata.forget_run(run)
     except MetadataError as error:
-        # The disk may be full, and deleting is how to change that.
-        workspace.store.delete_run(run)
-        try:
-            workspace.metadata.forget_run(run)
-        except MetadataError:
-            raise MetadataError(
-                f"run `{run}` is deleted, but the index still lists it: {error.message}",
-                hint="free space with `flowkit gc`, then delete the run again",
-            ) from error
-    else:
-        workspace.store.delete_run(run)
+        raise MetadataError(
+            f"run `{run}` is deleted, but the index still lists it: {error.message}",
+            hint="free space with `flowkit gc`, then delete the run again",
+        ) from error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from flowkit.client.views import missing_run
 from flowkit.client.workspace import Workspace
-from flowkit.errors import UsageError
+from flowkit.errors import KeyMissing, UsageError
 from flowkit.values import RunId
 
 MOST_TAGS = 50
@@ -51,15 +52,15 @@ def change_tags(
 def _commit(
     workspace: Workspace, run: RunId, change: Callable[[frozenset[str]], Iterable[str]]
 ) -> tuple[str, ...]:
-    tags = workspace.store.change_tags(run, change)
-    while True:
-        workspace.metadata.record_tags(run, tags)
-        # Two processes may change the store in one order and the index in the other. Whoever
-        # writes the index last sees here that the store has moved on, and writes again.
-        now = workspace.store.tags(run)
-        if now == tags:
-            return tags
-        tags = now
+    try:
+        tags = workspace.store.change_tags(run, change)
+        # Two processes may change the store in one order and come to the index in the other: the
+        # store is read while nobody else writes to the index, so the last one brings the newest.
+        with workspace.metadata.batch():
+            workspace.metadata.record_tags(run, workspace.store.tags(run))
+    except KeyMissing as error:  # it was deleted meanwhile
+        raise missing_run(workspace, run) from error
+    return tags
 
 
 def _listed(tags: Iterable[str]) -> Iterable[str]:

@@ -242,7 +242,9 @@ def _use_write_ahead_log(connection: Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > give_up_at:
+            # Extended names, such as SQLITE_BUSY_RECOVERY, say who holds the lock.
+            is_busy = error.sqlite_errorname.startswith("SQLITE_BUSY")
+            if not is_busy or time.monotonic() > give_up_at:
                 raise
             time.sleep(0.005)
         else:
@@ -258,7 +260,8 @@ def _is_current(connection: Connection) -> bool:
 def _translate(path: str, error: Exception) -> MetadataError:
     # Extended names such as SQLITE_IOERR_READ begin with the plain one.
     name = str(getattr(error, "sqlite_errorname", ""))
-    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+    # SQLITE_PROTOCOL: others were quicker each of the many times that it tried.
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_PROTOCOL")):
         return MetadataError(
             f"the metadata index `{path}` was locked by another process for {WAIT_S:.0f} s",
             hint=f"see which process holds it: `fuser {path}`",

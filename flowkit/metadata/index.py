@@ -43,12 +43,11 @@ class Metadata:
         return cls(Database(path))
 
     @classmethod
-    def open_empty(cls, path: str) -> Metadata:
-        """Open an index without rows in place of what is there, even if that is damaged."""
+    def open_sound(cls, path: str) -> Metadata:
+        """Open the index at `path`, or an empty one in its place if it is damaged."""
         index = None
         try:
             index = cls.open(path)
-            index.clear()
             index.check()
             return index
         except DamagedIndex:
@@ -65,6 +64,8 @@ class Metadata:
     def check(self) -> None:
         """Read the whole file and see that it is sound. Raises MetadataError if it is not."""
         self._database.read("PRAGMA quick_check(1)", (), _see_that_it_is_sound)
+        for table in (*recording.TABLES, "deleted_runs"):
+            self._database.read(f"SELECT * FROM {table} LIMIT 1", (), list)
 
     def close(self) -> None:
         """Release the file. May be called twice."""
@@ -84,48 +85,55 @@ class Metadata:
     def record_run(self, record: RunRecord) -> None:
         """Note that a run began."""
         with self._database.writing() as connection:
-            recording.insert_run(connection, record)
+            if not recording.is_deleted(connection, record.run):
+                recording.insert_run(connection, record)
 
     def record_started(self, run: RunId, attempts: Sequence[Attempt], at: datetime) -> None:
         """Note that attempts run. Passing knowledge: their results, or the run's end, end it."""
         with self._database.writing() as connection:
-            recording.insert_started(connection, run, attempts, at)
+            if not recording.is_deleted(connection, run):
+                recording.insert_started(connection, run, attempts, at)
 
     def record_results(self, run: RunId, results: Sequence[TaskResult]) -> None:
         """Note how attempts ended, all in one transaction."""
         with self._database.writing() as connection:
-            recording.insert_results(connection, run, results)
+            if not recording.is_deleted(connection, run):
+                recording.insert_results(connection, run, results)
 
     def record_clones(self, clones: Clones) -> None:
         """Note which tasks of earlier runs stand for the run's own."""
         with self._database.writing() as connection:
-            recording.insert_clones(connection, clones)
+            if not recording.is_deleted(connection, clones.run):
+                recording.insert_clones(connection, clones)
 
     def record_end(self, end: RunEnd) -> None:
         """Note that a run ended."""
         with self._database.writing() as connection:
-            recording.insert_end(connection, end)
+            if not recording.is_deleted(connection, end.run):
+                recording.insert_end(connection, end)
 
     def record_tags(self, run: RunId, tags: Sequence[str]) -> None:
         """Note the user's tags as they are now, in place of those noted before."""
         with self._database.writing() as connection:
-            recording.replace_tags(connection, run, tags)
+            if not recording.is_deleted(connection, run):
+                recording.replace_tags(connection, run, tags)
 
     def heartbeat(self, run: RunId, at: datetime) -> None:
         """Note that this process drives the run and lives."""
         host, pid = socket.gethostname(), os.getpid()
         with self._database.writing() as connection:
-            recording.insert_heartbeat(connection, run, at, host=host, pid=pid)
+            if not recording.is_deleted(connection, run):
+                recording.insert_heartbeat(connection, run, at, host=host, pid=pid)
 
     def forget_run(self, run: RunId) -> None:
-        """Remove all that is known of a run."""
+        """Remove all that is known of a run. What is noted of it later is ignored."""
         with self._database.writing() as connection:
             recording.delete_run(connection, run)
 
     def clear(self) -> None:
-        """Remove everything."""
+        """Remove all that the store's records give back; signs of life stay."""
         with self._database.writing() as connection:
-            recording.delete_all(connection)
+            recording.delete_recorded(connection)
 
     def flows(self, *, tags: Sequence[str] = ()) -> list[FlowRow]:
         """Return the flows that have runs with all these tags, by name."""

@@ -69,7 +69,14 @@ def second(connection: Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (first, second)
+def third(connection: Connection) -> None:
+    """Remember which runs were deleted: what is written about them late tells nothing any more."""
+    connection.execute(
+        "CREATE TABLE deleted_runs (flow TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (flow, run))"
+    )
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (first, second, third)
 """In order: number N makes version N of version N - 1; version 0 is an empty database."""
 
 

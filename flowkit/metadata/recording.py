@@ -18,6 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 TABLES = ("runs", "run_steps", "run_ends", "run_tags", "changed_tags", "heartbeats", "attempts")
+"""All that have rows of runs that are there."""
 
 _COLUMNS = (
     "flow, run, step, position, attempt, task_id, status, started_at, finished_at, "
@@ -172,15 +173,28 @@ def insert_heartbeat(
 
 
 def delete_run(connection: Connection, run: RunId) -> None:
-    """Remove all rows of a run."""
+    """Remove all rows of a run, for good."""
     for table in TABLES:
         connection.execute(f"DELETE FROM {table} WHERE flow = ? AND run = ?", (run.flow, run.id))
+    connection.execute(
+        "INSERT INTO deleted_runs (flow, run) VALUES (?, ?) ON CONFLICT (flow, run) DO NOTHING",
+        (run.flow, run.id),
+    )
 
 
-def delete_all(connection: Connection) -> None:
-    """Remove all rows."""
-    for table in TABLES:
+def is_deleted(connection: Connection, run: RunId) -> bool:
+    """Say whether a run was deleted: nothing is to be inserted for it again."""
+    found = connection.execute(
+        "SELECT 1 FROM deleted_runs WHERE flow = ? AND run = ?", (run.flow, run.id)
+    )
+    return found.fetchone() is not None
+
+
+def delete_recorded(connection: Connection) -> None:
+    """Remove all rows but signs of life and running attempts, which no record gives back."""
+    for table in ("runs", "run_steps", "run_ends", "run_tags", "changed_tags", "deleted_runs"):
         connection.execute(f"DELETE FROM {table}")
+    connection.execute("DELETE FROM attempts WHERE status <> 'running'")
 
 
 def _insert_tags(

@@ -170,6 +170,8 @@ def _run_row(rows: Rows) -> RunRow:
     """Make one run of its rows, which differ in their last two columns, the tags."""
     first = rows[0]
     end_status, finished_at, failed, failure, seen_at, seen_host, seen_pid = first[12:19]
+    if seen_at is not None and seen_at < first[2]:
+        seen_at = None  # of another store's run, which had the same id
     host, pid = (first[8], first[9]) if seen_at is None else (seen_host, seen_pid)
     status: Any = end_status
     if status is None:

@@ -23,7 +23,10 @@ class RunIndex(Protocol):
         """Enter a block that is taken in whole or not at all."""
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all that records tell of."""
+
+    def forget_run(self, run: RunId) -> None:
+        """Take in that a run was deleted, whatever is heard of it later."""
 
     def record_run(self, record: RunRecord) -> None:
         """Take in how a run began."""
@@ -50,10 +53,17 @@ def reindex(store: Store, index: RunIndex) -> list[Damage]:
     damage: list[Damage] = []
     with index.batch():
         index.clear()
+        for run in store.deleted_run_ids():
+            index.forget_run(run)
         for run in store.run_ids():
-            with _noting(damage):
+            found: list[Damage] = []
+            with _noting(found):
                 index.record_run(store.run_record(run))
-                _feed(store, run, index, damage)
+                _feed(store, run, index, found)
+            if found and store.is_deleted(run):  # only just: it was being read
+                index.forget_run(run)
+            else:
+                damage += found
     return damage
 
 

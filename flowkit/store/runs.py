@@ -48,10 +48,30 @@ class RunRecords:
 
     def create_run(self, record: RunRecord) -> bool:
         """Record that a run begins. False too if a run of that id was deleted."""
-        tombstone = run_folder(record.run, under=DELETED)
-        if self._find(tombstone, "deleted") is not None:
+        if self.is_deleted(record.run):
             return False
-        return self._create(_run_key(record.run, "run.json"), "run", wire.encode(record))
+        key = _run_key(record.run, "run.json")
+        if not self._create(key, "run", wire.encode(record)):
+            return False
+        # A run may have had the number, and have been deleted, since it was found to be free.
+        if self.is_deleted(record.run):
+            self._gate.writing.delete(key)
+            return False
+        return True
+
+    def has_run(self, run: RunId) -> bool:
+        """Say whether there is a run that was not deleted."""
+        return self._is_there(_run_key(run, "run.json")) and not self.is_deleted(run)
+
+    def is_deleted(self, run: RunId) -> bool:
+        """Say whether there was such a run, and it was deleted."""
+        return self._is_there(run_folder(run, under=DELETED))
+
+    def deleted_run_ids(self) -> Iterator[RunId]:
+        """Yield the runs that were deleted, in no order."""
+        for key in self._gate.reading.list(DELETED):
+            _, flow, run_id = key.split("/")
+            yield RunId(flow, run_id)
 
     def run_record(self, run: RunId) -> RunRecord:
         """Return a run as it began. Raises KeyMissing."""
@@ -125,6 +145,10 @@ class RunRecords:
         keys = [_clones_key(run, 0), *later]
         found = [one for key in keys if (one := self._clones_at(run, key)) is not None]
         return Clones(run, tuple(clone for one in found for clone in one.clones)) if found else None
+
+    def has_clones(self, run: RunId) -> bool:
+        """Say whether the clones that a run began with are recorded, be they none."""
+        return self._is_there(_clones_key(run, 0))
 
     def _clones_at(self, run: RunId, key: str) -> Clones | None:
         body = self._find(key, _CLONES)
@@ -212,6 +236,9 @@ class RunRecords:
                 storage.swap(key, record, expected=stored.version if stored else None)
             except VersionMoved:
                 continue
+            if not self.has_run(run):
+                storage.delete(key)  # it came after all else was deleted
+                raise KeyMissing(_run_key(run, "run.json"))
             return changed
 
     def delete_run(self, run: RunId) -> None:
@@ -273,6 +300,13 @@ class RunRecords:
         card = _decoded(StoredCard, decompress(body, key=key), key)
         _check_owner(key, _card_key(run, card.attempt, card.number), key)
         return card
+
+    def _is_there(self, key: str) -> bool:
+        try:
+            self._gate.reading.size(key)
+        except KeyMissing:
+            return False
+        return True
 
     def _create(self, key: str, name: str, body: Buffer) -> bool:
         return self._gate.writing.create(key, *seal_record(name, body, key=key))

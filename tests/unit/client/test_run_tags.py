@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flowkit.client import Flow, Run, Task, Workspace, check_tags
-from flowkit.errors import UsageError
+from flowkit.client import Flow, Run, Task, Workspace, check_tags, delete_run
+from flowkit.errors import NotFound, UsageError
 from flowkit.metadata import Metadata
-from flowkit.values import RunId, TaskKey
+from flowkit.values import TaskKey
 
 SOURCES = str(Path(__file__).parents[3])
 
@@ -132,11 +133,13 @@ class Overtaken(Metadata):
 
     overtake: Callable[[], None] | None = None
 
-    def record_tags(self, run: RunId, tags: Sequence[str]) -> None:
+    @contextmanager
+    def batch(self) -> Iterator[None]:
         if self.overtake is not None:
             overtake, self.overtake = self.overtake, None
             overtake()
-        super().record_tags(run, tags)
+        with super().batch():
+            yield
 
 
 def test_the_index_ends_with_the_stores_tags_whoever_writes_it_last(
@@ -151,6 +154,23 @@ def test_the_index_ends_with_the_stores_tags_whoever_writes_it_last(
     assert set(workspace.store.tags(whole_run.run)) == {"nightly", "quick", "slow"}
     assert Run("Train/12").user_tags == {"nightly", "quick", "slow"}
     overtaken.close()
+
+
+def test_tags_of_a_run_that_is_deleted_meanwhile_are_not_changed(
+    whole_run: Any, workspace: Workspace
+) -> None:
+    run = Run("Train/12")
+    overtaken = Overtaken.open(workspace.settings.metadata)
+    overtaken.overtake = lambda: delete_run(workspace, whole_run.run)
+    slow = Workspace(workspace.store, overtaken, workspace.settings)
+    with pytest.raises(NotFound):
+        Run.of(run.row, slow).add_tag("late")
+    overtaken.close()
+    assert list(workspace.store.storage.list("runs")) == []
+    assert workspace.metadata.snapshot()["run_tags"] == ()
+    # What was read before it was deleted, and is written after.
+    with pytest.raises(NotFound):
+        Run.of(run.row, workspace).add_tag("later")
 
 
 def test_tags_of_a_run_that_goes_on_may_change(

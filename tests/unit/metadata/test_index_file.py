@@ -246,7 +246,7 @@ def test_a_damaged_index_asks_for_a_reindex_and_can_be_replaced(
         use()
     assert "flowkit store reindex" in (caught.value.hint or "")
 
-    fresh = Metadata.open_empty(index_path)
+    fresh = Metadata.open_sound(index_path)
     assert fresh.runs() == []
     fresh.record_run(record(1))
     assert len(fresh.runs()) == 1
@@ -263,7 +263,7 @@ def test_damage_that_no_question_meets_is_found_and_can_be_replaced(
     index.check()
     if harmed == "the list of free pages":
         index.forget_run(RUN)
-        index.record_run(record(1))
+        index.record_run(record(2))
     index.close()
     data = bytearray(Path(index_path).read_bytes())
     if harmed == "the list of free pages":
@@ -280,7 +280,7 @@ def test_damage_that_no_question_meets_is_found_and_can_be_replaced(
     assert "\n" not in caught.value.message
     index.close()
 
-    fresh = Metadata.open_empty(index_path)
+    fresh = Metadata.open_sound(index_path)
     fresh.record_run(record(1))
     fresh.check()
     fresh.close()
@@ -350,13 +350,18 @@ except MetadataError as error:
     assert (done.stdout, done.stderr) == ("check the disk: `df -h` True True\n", "")
 
 
-def test_an_index_that_is_sound_is_emptied_in_place(index_path: str, record: Make) -> None:
+def test_an_index_that_is_sound_answers_until_it_is_built_again(
+    index_path: str, record: Make
+) -> None:
     index = Metadata.open(index_path)
     index.record_run(record(1))
-    emptied = Metadata.open_empty(index_path)
+    opened = Metadata.open_sound(index_path)
+    with opened.batch():
+        opened.clear()
+        assert len(index.runs()) == 1
     assert index.runs() == []
     index.close()
-    emptied.close()
+    opened.close()
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_with_a_hint(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flowkit.metadata import Metadata
-from flowkit.records import RunEnd, RunRecord
-from flowkit.values import Attempt, Failure, RunId, TaskKey
+from flowkit.records import Clone, Clones, RunEnd, RunRecord
+from flowkit.values import Attempt, Digest, Failure, Outcome, RunId, TaskKey
 
 Make = Callable[..., RunRecord]
 
@@ -253,20 +253,57 @@ def test_a_forgotten_run_leaves_nothing(
     index: Metadata, record: Make, success: Callable[..., object]
 ) -> None:
     empty = index.snapshot()
-    for made in (record(1, tags=("a",)), record(2)):
-        index.record_run(made)
+    index.record_run(record(2))
     kept = index.snapshot()
+    index.record_run(record(1, tags=("a",)))
     index.forget_run(RunId("Train", "1"))
     assert ids(index.runs()) == ["Train/2"]
     assert ids(index.runs(tags=["a"])) == []
-
-    index.record_run(record(1, tags=("a",)))
     assert index.snapshot() == kept
-    index.record_results(RunId("Train", "2"), [success("start")])  # type: ignore[list-item]
-    index.record_started(RunId("Train", "2"), [Attempt(TaskKey("end"))], datetime.now(UTC))
     index.clear()
     assert index.snapshot() == empty
-    assert index.tasks(RunId("Train", "2")) == []
+
+
+def test_what_is_written_late_of_a_forgotten_run_is_ignored(
+    index: Metadata, record: Make, success: Callable[..., object]
+) -> None:
+    index.record_run(record(2))
+    kept, run, now = index.snapshot(), RunId("Train", "1"), datetime.now(UTC)
+    index.forget_run(run)
+    index.record_run(record(1, tags=("a",)))
+    index.record_results(run, [success("start")])  # type: ignore[list-item]
+    index.record_started(run, [Attempt(TaskKey("end"))], now)
+    outcome = Outcome(manifest=Digest(bytes(32)))
+    clone = Clone(key=TaskKey("fit"), origin=run, attempt=0, outcome=outcome)
+    index.record_clones(Clones(run, (clone,)))
+    index.record_tags(run, ("b",))
+    index.heartbeat(run, now)
+    index.record_end(RunEnd(run=run, status="succeeded", finished_at=now))
+    assert index.snapshot() == kept
+    assert index.tasks(run) == []
+    assert index.seen_at(run) is None
+
+
+def test_signs_of_life_outlive_what_records_give_back(index: Metadata, record: Make) -> None:
+    run, now = RunId("Train", "2"), datetime.now(UTC)
+    long_ago = record(2, started_at=now - timedelta(hours=1), pid=os.getpid())
+    index.record_run(long_ago)
+    index.heartbeat(run, now)
+    index.record_started(run, [Attempt(TaskKey("end"))], now)
+    index.clear()
+    index.record_run(long_ago)
+    assert [row.status for row in index.runs()] == ["running"]
+    assert [row.status for row in index.tasks(run)] == ["running"]
+
+
+def test_a_sign_of_life_of_an_older_run_of_the_same_id_counts_for_nothing(
+    index: Metadata, record: Make
+) -> None:
+    run, now = RunId("Train", "2"), datetime.now(UTC)
+    index.heartbeat(run, now - timedelta(minutes=1))
+    index.record_run(record(2, started_at=now, host="elsewhere", pid=4))
+    (row,) = index.runs()
+    assert (row.status, row.host, row.pid) == ("running", "elsewhere", 4)
 
 
 def test_times_keep_every_microsecond(index: Metadata, record: Make) -> None:
