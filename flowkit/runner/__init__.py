@@ -2,12 +2,12 @@
 
 `opening`: reading a flow; `session`: a flow that can be run or resumed, the library behind the
 command line; `options`: what is chosen for a run. `source`: naming a flow. `projects`: where a run
-belongs. `run_files`: files that tell of a run. `drive`: the loop. `origin`: what a resume starts
-from. `reuse`: earlier tasks that may stand for new ones. `feed`: the metadata index, in batches.
-`logbook`: what attempts print. `cards`: those of processes that died. `progress`: the facts that a
-watcher is told. `telling`: those facts in words. `spins`: what there is to say of one step that is
-run by itself; `spinning`: running it. `stopping`: asking a run to stop. `backends`: what a flow may
-ask for that there is not.
+belongs. `beginning`: the first record of a run. `run_files`: files that tell of a run. `drive`: the
+loop. `origin`: what a resume starts from. `reuse`: earlier tasks that may stand for new ones.
+`feed`: the metadata index, in batches. `logbook`: what attempts print. `cards`: those of processes
+that died. `progress`: the facts that a watcher is told. `telling`: those facts in words. `spins`:
+what there is to say of one step that is run by itself; `spinning`: running it. `stopping`: asking a
+run to stop. `backends`: what a flow may ask for that there is not.
 """
 
 from flowkit.runner.backends import BackendMissing, missing_backends, refuse_backends

@@ -40,6 +40,7 @@ from flowkit.records import Clone, Clones, RunEnd, RunRecord
 from flowkit.runner.failing import Failures
 from flowkit.runner.feed import IndexFeed
 from flowkit.runner.logbook import LogBook
+from flowkit.runner.origin import deleted_meanwhile
 from flowkit.runner.progress import (
     Idled,
     Listener,
@@ -87,6 +88,8 @@ class Driven:
     base_run: RunId | None
     """An earlier run, whose large artifacts new ones may share bytes with."""
     stop: StopSwitch
+    resumed: RunId | None = None
+    """The run whose tasks this one takes over as it begins; None if it begins anew."""
     reuse: Reuse | None = None
     """Finds what the scheduler asks for; None if it asks for nothing."""
     skip_decorators: bool = False
@@ -180,11 +183,15 @@ class Driver:
         taken = [clones[command.key] for command in commands if isinstance(command, CloneTask)]
         # A number is used up even where nothing is cloned: 0 is for what a run began with.
         number = next(self._records_of_clones)
-        if taken:
+        resumed = self._with.resumed if isinstance(event, RunStarted) else None
+        if taken or resumed:
             kept = Clones(self._run, tuple(taken))
+            # What is deleted later is kept: garbage collections that learn of it find this run, and
+            # remove nothing before its clones are recorded, be they none.
+            if resumed is not None and self._with.store.is_deleted(resumed):
+                raise deleted_meanwhile(resumed)
             self._with.store.create_clones(kept, number=number)
             self._feed.cloned(kept)
-            resumed = self._with.record.origin if isinstance(event, RunStarted) else None
             for origin, these in _by_origin(taken, resumed).items():
                 widths = {one.key: one.outcome.width for one in these if one.outcome.width}
                 keys = tuple(clone.key for clone in these)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from flowkit.client import Workspace, missing_run
-from flowkit.errors import NotFound, UsageError
+from flowkit.errors import FlowkitError, KeyMissing, NotFound, UsageError
 from flowkit.graph import FlowDescription, Graph
 from flowkit.metadata import RunRow
 from flowkit.plan import ResumePlan, reusable, whole_gangs
@@ -25,7 +28,7 @@ def find_origin(workspace: Workspace, flow: str, run_id: str | None, *, user: st
             f"run `{run}` is still running",
             hint=f"stop it first (process {row.pid} on {row.host}), or wait until it ends",
         )
-    return workspace.store.run_record(run)
+    return _record(workspace, run)
 
 
 def find_spun(workspace: Workspace, flow: str, run_id: str | None, *, user: str) -> RunRecord:
@@ -43,7 +46,26 @@ def find_spun(workspace: Workspace, flow: str, run_id: str | None, *, user: str)
         )
     purpose = "whose step could be spun"
     run = _named_or_latest(workspace, flow, run_id, user=user, purpose=purpose)
-    return workspace.store.run_record(_reconciled(workspace, run).run)
+    return _record(workspace, _reconciled(workspace, run).run)
+
+
+@contextmanager
+def explained_if_deleted(workspace: Workspace, run: RunId) -> Iterator[None]:
+    """Say that a run was deleted if the block fails and that is so, whatever it failed at."""
+    try:
+        yield
+    except FlowkitError as error:
+        if not workspace.store.is_deleted(run):
+            raise
+        raise deleted_meanwhile(run) from error
+
+
+def deleted_meanwhile(run: RunId) -> NotFound:
+    """Return the error for a run that was deleted while another one took over from it."""
+    return NotFound(
+        f"run `{run}` was deleted while it was being resumed",
+        hint="start a new run with `flowkit run`",
+    )
 
 
 def clones_of(
@@ -114,12 +136,21 @@ def _reconciled(workspace: Workspace, run: RunId) -> RunRow:
     if row is None and run not in set(workspace.store.run_ids(run.flow)):
         raise missing_run(workspace, run)
     store, metadata = workspace.store, workspace.metadata
-    metadata.record_run(store.run_record(run))
+    metadata.record_run(_record(workspace, run))
     metadata.record_results(run, list(store.results(run)))
     if (clones := store.clones(run)) is not None:
         metadata.record_clones(clones)
     if (end := store.run_end(run)) is not None:
         metadata.record_end(end)
     found = metadata.run(run)
-    assert found is not None
+    if found is None:  # it was deleted meanwhile
+        raise missing_run(workspace, run)
     return found
+
+
+def _record(workspace: Workspace, run: RunId) -> RunRecord:
+    """Return a run as it began. Raises NotFound if it is not there any more."""
+    try:
+        return workspace.store.run_record(run)
+    except KeyMissing as error:
+        raise missing_run(workspace, run) from error

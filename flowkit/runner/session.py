@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 import platform
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 import flowkit
 from flowkit.client import Workspace, check_tags
-from flowkit.errors import FlowkitError, StoreError
+from flowkit.errors import FlowkitError
 from flowkit.executor import FlowHost, open_executor
 from flowkit.graph import FlowDescription, Graph
 from flowkit.plan import Limits, Scheduler, check_step, tell_excess
 from flowkit.records import Clone, RunEnd, RunRecord
 from flowkit.runner.backends import refuse_backends
+from flowkit.runner.beginning import Beginning, record_beginning
 from flowkit.runner.cards import keep_cards
 from flowkit.runner.drive import Driven, Driver
 from flowkit.runner.logbook import LogBook
 from flowkit.runner.options import RunOptions
-from flowkit.runner.origin import clones_of, find_origin
+from flowkit.runner.origin import clones_of, explained_if_deleted, find_origin
 from flowkit.runner.progress import Listener, Noticed
 from flowkit.runner.projects import Belonging, belonging_of
 from flowkit.runner.run_files import check_files, write_files
@@ -56,10 +57,13 @@ class FlowSession:
             FlowkitError: the store or the executor failed; the run can be resumed.
         """
         belonging = self._prepare(options, listener)
-        parameters = self._host.bind(
-            address_of(self._settings), options.parameters, user=self._settings.user
-        )
-        record = self._record(options, parameters, belonging)
+
+        def bind() -> Digest:
+            return self._host.bind(
+                address_of(self._settings), options.parameters, user=self._settings.user
+            )
+
+        record = self._record(options, bind(), belonging, bind=bind)
         return self._drive(options, listener, record, {}, asks=self._memo())
 
     def resume(
@@ -92,15 +96,21 @@ class FlowSession:
         if any(kept.get(one.name, one.value) != one.value for one in self.description.configs):
             self._host.reread(LoadOptions(user=user, ds_type=address.kind, kept=kept))
         belonging = self._prepare(options, listener, origin=earlier)
-        parameters = self._host.rebind(address, earlier.parameters, options.parameters)
+
+        def bind() -> Digest:
+            with explained_if_deleted(self.workspace, earlier.run):
+                return self._host.rebind(address, earlier.parameters, options.parameters)
+
+        parameters = bind()
         if options.parameters:
             anew = self._behind(step)
-            record = self._record(options, parameters, belonging, origin=earlier)
+            record = self._record(options, parameters, belonging, bind=bind, origin=earlier)
             asks = frozenset(Graph(self.description)) - anew
             return self._drive(options, listener, record, {}, asks=asks, within=earlier.run)
-        clones, plan = clones_of(
-            self.workspace, earlier, self.description, step, parameters=parameters
-        )
+        with explained_if_deleted(self.workspace, earlier.run):
+            clones, plan = clones_of(
+                self.workspace, earlier, self.description, step, parameters=parameters
+            )
         for name, reason in plan.reasons.items():
             listener(Noticed(f"step `{name}` runs anew: {reason}"))
         for name in plan.mended:
@@ -111,7 +121,7 @@ class FlowSession:
                     f"(`{again}` runs them anew)"
                 )
             )
-        record = self._record(options, parameters, belonging, origin=earlier)
+        record = self._record(options, parameters, belonging, bind=bind, origin=earlier)
         return self._drive(options, listener, record, clones, asks=self._memo(step))
 
     def spin(self, options: SpinOptions, listener: Listener) -> Spun:
@@ -160,15 +170,19 @@ class FlowSession:
         parameters: Digest,
         belonging: Belonging,
         *,
+        bind: Callable[[], Digest],
         origin: RunRecord | None = None,
     ) -> RunRecord:
-        """Create the run's record in the store, under the first number that is free."""
+        """Create the run's record in the store, and tell the index and the files of `options`.
+
+        `bind` stores the parameters again, if they were collected as garbage meanwhile.
+        """
         settings, store = self._settings, self.workspace.store
-        name, number = self.description.name, store.next_run_number(self.description.name)
         now = datetime.now(UTC)
-        while True:
-            record = RunRecord(
-                run=RunId(name, str(number)),
+
+        def describe(run: RunId, parameters: Digest) -> RunRecord:
+            return RunRecord(
+                run=run,
                 description=self.description,
                 parameters=parameters,
                 started_at=now,
@@ -183,15 +197,9 @@ class FlowSession:
                 project=belonging.project,
                 triggers=belonging.triggers,
             )
-            if store.create_run(record):
-                break
-            number += 1
-        # Until there was a record, nothing but their age kept the parameters from being collected.
-        if not store.refresh_manifest(parameters):
-            raise StoreError(
-                f"the parameters of `{record.run}` were collected as garbage before it began",
-                hint="start it again; give `flowkit gc` a longer `--grace` beside starting runs",
-            )
+
+        beginning = Beginning(self.description.name, bind, describe)
+        record = record_beginning(store, beginning, parameters)
         self.workspace.metadata.record_run(record)
         write_files(options, record.run, home=settings.home)
         return record
@@ -244,6 +252,7 @@ class FlowSession:
             keep_cards=partial(keep_cards, workspace.store, settings.home, record.run),
             namespace=options.namespace or f"user:{settings.user}",
             base_run=earlier[0].run if earlier else None,
+            resumed=record.origin,
             stop=self._stop,
             reuse=reuse,
         )

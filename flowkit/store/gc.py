@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from flowkit.errors import KeyMissing, StoreError
 from flowkit.records import RunRecord
-from flowkit.store.keys import DELETED, OBJECTS, RUNS, digest_in
+from flowkit.store.keys import DELETED, OBJECTS, RECIPE_SUFFIX, RUNS, digest_in
 from flowkit.store.reach import find_reachable
 from flowkit.store.store import Store
 from flowkit.values import RunId
@@ -43,37 +44,53 @@ def collect(
     grace_s: float = 3600.0,
     dry_run: bool = False,
     lives: Callable[[RunRecord], bool] = lambda record: True,
+    now: Callable[[], float] = time.time,
 ) -> GcReport:
     """Delete what no run reaches and nobody has written or reused for `grace_s` seconds.
 
     Safe beside running flows, whatever the grace: a task's objects are named by no result before
     it ends, so nothing goes that was written or reused since the oldest live run began, nor what
-    is written or reused while this collects.
+    is written or reused while this collects. While a live run is taking over the tasks of another,
+    which may just have been deleted, nothing goes at all.
 
     Args:
         store: what to collect in.
         grace_s: seconds for which what nobody needs is kept all the same.
         dry_run: only count.
         lives: whether a run without an end may be going on. Left out, every such run may.
+        now: returns Unix time in seconds, by the clock that the runs' starts are told by.
 
     Raises:
         Corrupt: a record or manifest is damaged, so what it reaches is not known; nothing was
             deleted then.
         StoreError: the storage failed.
     """
-    began_s = time.time() - _CLOCK_TICK_S
+    began_s = now() - _CLOCK_TICK_S
+    # Before anything is listed: a run that ends in between has told all that it reaches, and what
+    # a run that begins later writes is young.
+    known = list(store.run_ids())
+    live = _live_runs(store, known, lives)
     # Listed before the runs are read: an object that comes later is not even considered, and one
     # that was there and is reused meanwhile is young again when its turn comes.
     keys = list(store.storage.list(OBJECTS))
-    # Before their results are read: a run that ends in between has told all that it reaches.
-    live = _live_runs(store, lives)
-    spared_since_s = min([began_s, *(one.started_at.timestamp() for one in live)])
     reached = find_reachable(store, keys, on_error=_raise_damage)
+    # A resumed run reaches what is old and what it did not make young. Where the run that it takes
+    # over from was deleted before it was read above, the resumed one has begun by now, or it will
+    # see that and give up.
+    late = [run for run in store.run_ids() if run not in known]
+    late += [one.run for one in live if one.origin is not None]
+    unsettled = [one for one in _live_runs(store, late, lives) if not _has_taken_over(store, one)]
+    reached.update(find_reachable(store, keys, on_error=_raise_damage, runs=late))
+    live += [one for one in unsettled if one not in live]
+    spared_since_s = min([began_s, *(one.started_at.timestamp() for one in live)])
     unreached = [key for key in keys if (digest := digest_in(key)) and digest not in reached]
+    # First what stands on others, so that nothing is left that lacks what it stands on.
+    unreached.sort(key=lambda key: not key.endswith(RECIPE_SUFFIX))
     unreached_bytes = deleted = deleted_bytes = leftovers = 0
 
     def spared_age_s() -> float:
-        return max(grace_s, time.time() - spared_since_s)
+        """Return the age of what goes: asked for late, so that no pause is taken for one."""
+        return math.inf if unsettled else max(grace_s, now() - spared_since_s)
 
     for key in unreached:
         try:
@@ -81,7 +98,7 @@ def collect(
         except KeyMissing:
             continue  # another collection was quicker
         unreached_bytes += size
-        if not dry_run and store.storage.delete(key, unless_younger_s=spared_age_s()):
+        if not dry_run and store.storage.delete(key, unless_younger_s=spared_age_s):
             deleted += 1
             deleted_bytes += size
     if not dry_run:
@@ -98,16 +115,23 @@ def collect(
     )
 
 
-def _live_runs(store: Store, lives: Callable[[RunRecord], bool]) -> list[RunRecord]:
-    """Return the runs that may still write, as they began."""
+def _live_runs(
+    store: Store, runs: Iterable[RunId], lives: Callable[[RunRecord], bool]
+) -> list[RunRecord]:
+    """Return those of the runs that may still write, as they began."""
     found = []
-    for run in store.run_ids():
+    for run in runs:
         if store.run_end(run) is None:
             with suppress(KeyMissing):  # deleted meanwhile
                 record = store.run_record(run)
                 if lives(record):
                     found.append(record)
     return found
+
+
+def _has_taken_over(store: Store, record: RunRecord) -> bool:
+    """Say whether a run has told which tasks of an earlier one it takes over, if it does."""
+    return record.origin is None or store.has_clones(record.run)
 
 
 def _raise_damage(error: StoreError) -> None:

@@ -12,9 +12,13 @@ from flowkit.values import Digest, RunId
 
 
 def find_reachable(
-    store: Store, object_keys: Iterable[str], *, on_error: Callable[[StoreError], None]
+    store: Store,
+    object_keys: Iterable[str],
+    *,
+    on_error: Callable[[StoreError], None],
+    runs: Iterable[RunId] | None = None,
 ) -> dict[Digest, RunId]:
-    """Return all objects that runs reach, each with the first run that does.
+    """Return all objects that runs reach, all runs if none are named, each with the first run.
 
     Runs reach their parameters and the manifests of their results and clones; manifests reach the
     objects of their parts; recipes those of their extents. `object_keys` are all keys of objects,
@@ -22,7 +26,7 @@ def find_reachable(
     """
     reached: dict[Digest, RunId] = {}
     manifests: set[Digest] = set()
-    for run in store.run_ids():
+    for run in store.run_ids() if runs is None else runs:
         for manifest in _manifests(store, run, on_error):
             if manifest in manifests:
                 continue

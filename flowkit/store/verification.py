@@ -9,7 +9,7 @@ from flowkit.errors import Corrupt, FlowkitError, KeyMissing, StoreError
 from flowkit.store.keys import FORMAT, OBJECTS, digest_in, raw_key, run_folder
 from flowkit.store.reach import find_reachable
 from flowkit.store.store import Store
-from flowkit.values import RunId
+from flowkit.values import Digest, RunId
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ def verify_store(store: Store) -> Iterator[Damage]:
     """Yield all damage: what was altered, what is foreign, and what is missing.
 
     An object is missed if a run needs it, a record if the run's end counted it. Reads everything,
-    seals or no seals. Beside running flows it may miss what was deleted with its run meanwhile.
+    seals or no seals. May be called beside running flows and collections.
 
     Raises StoreError if the storage fails, or its format cannot be read.
     """
@@ -44,14 +44,21 @@ def verify_store(store: Store) -> Iterator[Damage]:
         if isinstance(error, Corrupt) and error.key not in damaged
     )
     # Listed again: what was stored since is not missing.
-    present = {digest_in(key) for key in store.storage.list(OBJECTS) if not key.endswith(".chunks")}
-    for digest, run in reached.items():
-        if digest not in present:
-            yield Damage(raw_key(digest), f"it is missing, and run `{run}` needs it")
+    missing = reached.keys() - _present(store)
+    if missing:
+        # Looked at again: what was deleted with its run meanwhile is not missing either.
+        again = find_reachable(store, objects, on_error=lambda error: None)
+        missing = (missing & again.keys()) - _present(store)
+    for digest in sorted(missing):
+        yield Damage(raw_key(digest), f"it is missing, and run `{again[digest]}` needs it")
     if keys and FORMAT not in keys:
         yield Damage(FORMAT, "it is missing")
     for run in store.run_ids():
         yield from _missing_records(store, run)
+
+
+def _present(store: Store) -> set[Digest | None]:
+    return {digest_in(key) for key in store.storage.list(OBJECTS) if not key.endswith(".chunks")}
 
 
 def _missing_records(store: Store, run: RunId) -> Iterator[Damage]:
@@ -88,7 +95,9 @@ def find_fault(store: Store, key: str) -> str | None:
         else:
             store.verify_record(key)
     except KeyMissing as error:
-        return None if error.key == key else f"it needs `{error.key}`, which is missing"
+        if error.key == key or key not in store.storage.list(key.rpartition("/")[0]):
+            return None  # it is gone itself
+        return f"it needs `{error.key}`, which is missing"
     except Corrupt as error:
         return error.reason if error.key == key else error.message
     except FlowkitError as error:
