@@ -10,6 +10,7 @@ import pytest
 
 from flowkit.errors import Corrupt
 from flowkit.graph.model import FlowDescription
+from flowkit.ports import Age
 from flowkit.records import Clone, Clones, RunEnd, RunRecord
 from flowkit.store import DirectoryStorage, GcReport, Store, verify_store
 from flowkit.store import collect as collect_beside
@@ -56,11 +57,24 @@ def collect(store: Store, *, dry_run: bool = False) -> GcReport:
     return collect_beside(store, dry_run=dry_run, lives=lambda record: False)
 
 
-def start_run(store: Store, run: RunId, parameters: Digest, at: datetime = START) -> None:
+def start_run(
+    store: Store,
+    run: RunId,
+    parameters: Digest,
+    *,
+    at: datetime = START,
+    origin: RunId | None = None,
+) -> None:
     description = FlowDescription(name=run.flow, file="flow.py", start="start", end="end", nodes=())
-    assert store.create_run(
-        RunRecord(run=run, description=description, parameters=parameters, started_at=at, user="me")
+    record = RunRecord(
+        run=run,
+        description=description,
+        parameters=parameters,
+        started_at=at,
+        user="me",
+        origin=origin,
     )
+    assert store.create_run(record)
 
 
 def end_task(store: Store, run: RunId, manifest: Digest, key: TaskKey | None = None) -> None:
@@ -202,6 +216,49 @@ def test_what_is_written_while_garbage_is_collected_stays(tmp_path: Path) -> Non
     collect_beside(Store(Late(store.storage)), grace_s=0.0)
     manifest = Store(DirectoryStorage(tmp_path)).manifest(written[0])
     assert [store.load(one) is not None for one in manifest.artifacts.values()] == [True, True]
+
+
+def test_what_is_reused_before_a_pause_of_the_collection_stays(clock: Clock) -> None:
+    class Sleepy(MemoryStorage):
+        """Sleeps long between a writer that reuses a key and the removal of that."""
+
+        def delete(self, key: str, *, unless_younger_s: Age = 0.0) -> bool:
+            self.refresh(key)
+            clock.now_s += HOUR_S
+            return super().delete(key, unless_younger_s=unless_younger_s)
+
+    store = Store(Sleepy(now=clock))
+    save(store, x=noise(1))
+    clock.now_s += HOUR_S
+    report = collect_beside(store, grace_s=0.0, now=clock)
+    assert (report.unreached, report.deleted) == (2, 0)
+
+
+def test_nothing_goes_while_a_run_is_taking_over_from_another(store: Store, clock: Clock) -> None:
+    resumed = RunId("Flow", "2")
+    start_run(store, RUN, save(store))
+    manifest = save(store, x=noise(1))
+    end_task(store, RUN, manifest)
+    clock.now_s += HOUR_S
+    start_run(store, resumed, save(store), at=datetime.fromtimestamp(clock.now_s, UTC), origin=RUN)
+    store.delete_run(RUN)
+    clock.now_s += HOUR_S
+    beside = collect_beside(store, grace_s=0.0, now=clock)
+    assert (beside.unreached, beside.deleted, beside.live) == (2, 0, (resumed,))
+    clone = Clone(key=TaskKey("start"), origin=RUN, attempt=0, outcome=Outcome(manifest=manifest))
+    store.create_clones(Clones(resumed, (clone,)))
+    after = collect_beside(store, grace_s=0.0, now=clock)
+    assert (after.unreached, after.kept) == (0, 3)
+    # One that took over nothing keeps nothing, and one that died never will.
+    third = RunId("Flow", "3")
+    store.delete_run(resumed)
+    start_run(
+        store, third, save(store), at=datetime.fromtimestamp(clock.now_s, UTC), origin=resumed
+    )
+    dead = collect_beside(store, grace_s=0.0, now=clock, dry_run=True, lives=lambda record: False)
+    assert dead.live == ()
+    assert store.create_clones(Clones(third, ()))
+    assert collect_beside(store, grace_s=0.0, now=clock).deleted == 2
 
 
 def test_a_damaged_record_stops_a_collection(store: Store, clock: Clock) -> None:
