@@ -359,7 +359,7 @@ def _scenes(world: World, old: RunId, failed: RunId) -> list[list[Callable[[], o
         assert reindex(world.workspace().store, world.index) == []
 
     resumed = [lambda: world.resume(failed, "failed"), lambda: world.delete(failed)]
-    collected = [world.collect, lambda: (world.collect(), world.collect())]
+    collected = [world.collect, world.collect]
     anew = [lambda: world.run("old"), lambda: world.run("new"), lambda: world.delete(old)]
     tagged = [lambda: world.tag(old, "a"), lambda: world.tag(old, "b")]
     return [

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flowkit.client import Workspace, open_workspace
+from flowkit.client import Workspace, delete_run, open_workspace
+from flowkit.metadata import Metadata
+from flowkit.store import reindex
+from flowkit.values import RunId
 
 
 def test_an_index_that_was_removed_is_built_from_the_store(
@@ -21,3 +24,26 @@ def test_an_index_that_was_removed_is_built_from_the_store(
     assert again.metadata.snapshot() == before
     assert again.metadata.run(run) is not None
     again.close()
+
+
+class Rebuilt(Metadata):
+    """An index that is built again between a run's deletion here and in the store."""
+
+    rebuild: Callable[[], object] | None = None
+
+    def forget_run(self, run: RunId) -> None:
+        super().forget_run(run)
+        if self.rebuild is not None:
+            rebuild, self.rebuild = self.rebuild, None
+            rebuild()
+
+
+def test_a_run_that_is_deleted_beside_a_reindex_is_not_listed(
+    whole_run: Any, workspace: Workspace
+) -> None:
+    index = Rebuilt.open(workspace.settings.metadata)
+    index.rebuild = lambda: reindex(workspace.store, workspace.metadata)
+    delete_run(Workspace(workspace.store, index, workspace.settings), whole_run.run)
+    index.close()
+    assert workspace.metadata.runs() == []
+    assert workspace.metadata.run(whole_run.run) is None
