@@ -40,7 +40,7 @@ END = "end.json"
 BLOB_BYTES = 20_000
 """Too much to be packed: an object of its own, which runs share that have the same."""
 WIDTH = 4
-PAUSE_S = 0.02 if IS_LONG else 0.1
+PAUSE_S = 0.02 if IS_LONG else 0.2
 """Between the rounds of those who look after the store, so that the flows have their share."""
 
 FLOWS = f"""
