@@ -34,7 +34,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(HERE.parent / "flows")]
 
 from matrix.behaviour import Behaviour  # noqa: E402
-from matrix.shapes import SHAPES, Due, Gang, Node, Shape  # noqa: E402
+from matrix.shapes import SHAPES, Gang, Node, Shape  # noqa: E402
 from matrix.writing import flow_name, written  # noqa: E402
 
 from flowkit.client import Run, namespace, open_workspace  # noqa: E402
@@ -71,7 +71,7 @@ class Soaked(Behaviour):
         """Leave bytes that follow from where the task is; take some time; fail at times."""
         return (
             f"self.blob = shake_256(repr(self.trail).encode()).digest({BLOB_BYTES})\n"
-            "time.sleep(random.random() * 0.05)\n"
+            "time.sleep(random.random() * 0.1)\n"
             "if random.random() < float(os.environ['SOAK_RAISES']):\n"
             "    raise RuntimeError('as it happens')\n"
         )
@@ -188,7 +188,7 @@ class Case:
             text=True,
             start_new_session=True,
         )
-        harm = threading.Timer(self.draw.random() * 1.5 + 0.1, self._harm, [process, fault])
+        harm = threading.Timer(self.draw.random() * 0.8 + 0.1, self._harm, [process, fault])
         harm.start()
         try:
             _, err = process.communicate(timeout=300)
@@ -269,15 +269,11 @@ class Case:
         assert len(tasks) == len(due), (run.pathspec, sorted(map(str, tasks)))
         for one in due:
             task = tasks[one.step, one.path, one.iteration]
-            assert task.data.trail == _plain(one), (task, task.data.trail, one.trail)
+            assert task.data.trail == one.trail, (task, task.data.trail, one.trail)
             assert task.data.blob == shake_256(repr(one.trail).encode()).digest(BLOB_BYTES)
             self.soak.note("tasks computed", task.origin_pathspec is None)
         self.soak.note("flows finished")
         workspace.close()
-
-
-def _plain(due: Due) -> Any:
-    return due.trail
 
 
 def _descends(pid: int, ancestor: int) -> bool:
@@ -398,8 +394,8 @@ def soaked(folder: Path, *, seed: int, minutes: float, at_once: int) -> Soak:
     threads.append(threading.Thread(target=soak.guarded, args=(keeper.turn,)))
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
-        threads[0].join(timeout=30)
+    while alive := [thread for thread in threads if thread.is_alive()]:
+        alive[0].join(timeout=30)
         with suppress(OSError):  # what is being measured may vanish
             _measure(soak, began)
     keeper.close()
