@@ -48,7 +48,7 @@ PATIENCE_S = 60.0
 KEPT_RUNS = 30
 MOST_FAULTS = 6
 BLOB_BYTES = 20_000
-UNWANTED = re.compile(r"locked|busy|this is a bug|damaged|reindex", re.IGNORECASE)
+UNWANTED = re.compile(r"\blocked\b|\bbusy\b|this is a bug|damaged|reindex", re.IGNORECASE)
 
 
 class Soaked(Behaviour):

@@ -104,7 +104,7 @@ FLOWS = f"""
             self.result = blob(f"{{self.seed}}/{WIDTH}")
 """
 
-UNWANTED = re.compile(r"locked|busy|Traceback|this is a bug|damaged|reindex", re.IGNORECASE)
+UNWANTED = re.compile(r"\blocked\b|\bbusy\b|Traceback|this is a bug|damaged|reindex", re.IGNORECASE)
 """What no user may be shown, whatever happens at the same time."""
 GONE = re.compile(r"does not exist|has no runs here|was deleted")
 """How a command says that a run is not there any more."""
