@@ -39,7 +39,7 @@ from matrix.writing import flow_name, written  # noqa: E402
 
 from flowkit.client import Run, namespace, open_workspace  # noqa: E402
 from flowkit.metadata import Metadata  # noqa: E402
-from flowkit.settings import Settings  # noqa: E402
+from flowkit.settings import check_settings  # noqa: E402
 from flowkit.store import reindex, verify_store  # noqa: E402
 from flowkit.values import RunId  # noqa: E402
 
@@ -117,7 +117,7 @@ class Soak:
     def workspace(self) -> Any:
         """Open the store and its index."""
         given: dict[str, Any] = {"home": self.home, "user": "tester", "namespace": None}
-        return open_workspace(Settings.model_validate({**given, "sync": False}))
+        return open_workspace(check_settings({**given, "sync": False}))
 
     def processes(self, more: str) -> list[int]:
         """Return the processes of this home whose command line or environment has a text."""
