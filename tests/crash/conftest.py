@@ -14,6 +14,8 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from faults import compile_shim
+from scenes import Stage
 
 import flowkit
 from flowkit.client import Run, Workspace, namespace, open_workspace
@@ -135,3 +137,27 @@ def lasting_yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     yard = Yard(tmp_path_factory.mktemp("yard"))
     yield yard
     yard.clear()
+
+
+@pytest.fixture
+def yards(tmp_path: Path) -> Iterator[Callable[[], Yard]]:
+    """Open places to kill processes in, as many as are asked for."""
+    namespace(None)
+    opened: list[Yard] = []
+
+    def open_yard() -> Yard:
+        folder = tmp_path / str(len(opened))
+        folder.mkdir()
+        opened.append(Yard(folder))
+        return opened[-1]
+
+    yield open_yard
+    for yard in opened:
+        yard.clear()
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """Set the stage: what is preloaded is compiled, and homes are prepared as they are needed."""
+    folder = tmp_path_factory.mktemp("stage")
+    return Stage(compile_shim(folder), folder)

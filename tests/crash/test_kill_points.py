@@ -1,0 +1,69 @@
+"""Any process of a command, killed at any of its operations on files, loses nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from faults import CHANGES, HOW, IS_LONG, a_draw, draw_points
+from scenes import SCENES, act, go_on, inspect, see_that_all_is_well
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Yard
+    from scenes import Stage
+
+COUNTS = {
+    ("run", "command"): 8,
+    ("run", "zygote"): 3,
+    ("run", "worker"): 9,
+    ("resume", "command"): 6,
+    ("resume", "worker"): 3,
+    ("gc", "command"): 4,
+    ("delete", "command"): 5,
+    ("tag", "command"): 4,
+    ("reindex", "command"): 4,
+}
+"""How many points are tried of a scene and a role; the long form tries more, and other scenes."""
+
+LONG = 12
+
+
+def cases() -> list[tuple[str, str, int]]:
+    if not IS_LONG:
+        return [(*case, count) for case, count in COUNTS.items()]
+    return [
+        (name, role, LONG * COUNTS.get((name, role), 3))
+        for name, scene in SCENES.items()
+        for role in scene.roles
+    ]
+
+
+@pytest.mark.parametrize(("name", "role", "count"), cases())
+def test_a_process_killed_at_an_operation_loses_nothing(
+    yards: Callable[[], Yard], stage: Stage, name: str, role: str, count: int
+) -> None:
+    scene, draw = SCENES[name], a_draw(f"{name} {role}")
+    points = stage.points(yards(), name)
+    killed = 0
+    for point in draw_points(points, role, CHANGES, count=count, draw=draw):
+        how = draw.choice([one for one in HOW if one != "torn" or point.operation == "write"])
+        yard = yards()
+        faults = stage.set(yard, scene)
+        faults.kill(point, how)
+        try:
+            ended = act(yard, scene.words, faults)
+            killed += faults.done
+            inspect(yard)
+            if scene.runs:
+                go_on(yard, stage)
+                continue
+            again = act(yard, scene.words)
+            print(again.stderr)
+            see_that_all_is_well(yard, stage)
+        except BaseException as error:
+            error.add_note(f"killed {how} {point}\n{ended.returncode} {ended.stderr}")
+            raise
+    # What does not come in the same order each time may not come at all.
+    assert killed >= count * 0.8
