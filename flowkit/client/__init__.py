@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from flowkit.client.step import Step
     from flowkit.client.tags import check_tags
     from flowkit.client.task import Task
-    from flowkit.client.task_logs import live_log, printing_attempt, read_log
+    from flowkit.client.task_logs import live_folder, live_log, printing_attempt, read_log
     from flowkit.client.values import ArtifactMissing
     from flowkit.client.views import missing_flow, missing_run
     from flowkit.client.workspace import (
@@ -81,6 +81,7 @@ __all__ = [
     "get_metadata",
     "get_namespace",
     "inspect_spin",
+    "live_folder",
     "live_log",
     "metadata",
     "missing_flow",
@@ -112,7 +113,7 @@ __getattr__ = loads(
         "flowkit.client.step": "Step",
         "flowkit.client.tags": "check_tags",
         "flowkit.client.task": "Task",
-        "flowkit.client.task_logs": "live_log printing_attempt read_log",
+        "flowkit.client.task_logs": "live_folder live_log printing_attempt read_log",
         "flowkit.client.values": "ArtifactMissing",
         "flowkit.client.views": "missing_flow missing_run",
         "flowkit.client.workspace": "Workspace current_workspace open_workspace use_workspace",

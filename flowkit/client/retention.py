@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from flowkit.client.task_logs import live_folder
 from flowkit.client.workspace import Workspace
 from flowkit.errors import MetadataError
 from flowkit.metadata import RunRow
@@ -54,16 +56,19 @@ def delete_run(workspace: Workspace, run: RunId) -> None:
         MetadataError: the run is gone from the store, but the index could not be told.
         StoreError: the store cannot be changed.
     """
-    # The index first: what it lists must be there to be looked at. The disk may be full, and then
-    # it cannot be told; deleting is how to change that.
-    with suppress(MetadataError):
-        workspace.metadata.forget_run(run)
-    workspace.store.delete_run(run)
-    # Again: it may have been built from the store in between.
-    try:
-        workspace.metadata.forget_run(run)
-    except MetadataError as error:
-        raise MetadataError(
-            f"run `{run}` is deleted, but the index still lists it: {error.message}",
-            hint="free space with `flowkit gc`, then delete the run again",
-        ) from error
+    with ExitStack() as stack:
+        # The index first: what it lists must be there to be looked at. The disk may be full, and
+        # then it cannot be told; deleting is how to change that.
+        with suppress(MetadataError):
+            stack.enter_context(workspace.metadata.changing(run))
+            workspace.metadata.forget_run(run)
+        workspace.store.delete_run(run)
+        # Again: it may have been built from the store in between.
+        try:
+            workspace.metadata.forget_run(run)
+        except MetadataError as error:
+            raise MetadataError(
+                f"run `{run}` is deleted, but the index still lists it: {error.message}",
+                hint="free space with `flowkit gc`, then delete the run again",
+            ) from error
+    shutil.rmtree(live_folder(workspace.settings.home, run), ignore_errors=True)

@@ -53,11 +53,13 @@ def _commit(
     workspace: Workspace, run: RunId, change: Callable[[frozenset[str]], Iterable[str]]
 ) -> tuple[str, ...]:
     try:
-        tags = workspace.store.change_tags(run, change)
-        # Two processes may change the store in one order and come to the index in the other: the
-        # store is read while nobody else writes to the index, so the last one brings the newest.
-        with workspace.metadata.batch():
-            workspace.metadata.record_tags(run, workspace.store.tags(run))
+        with workspace.metadata.changing(run):
+            tags = workspace.store.change_tags(run, change)
+            # Two processes may change the store in one order and come to the index in the other:
+            # the store is read while nobody else writes to the index, so the last one brings the
+            # newest.
+            with workspace.metadata.batch():
+                workspace.metadata.record_tags(run, workspace.store.tags(run))
     except KeyMissing as error:  # it was deleted meanwhile
         raise missing_run(workspace, run) from error
     return tags

@@ -18,7 +18,12 @@ from flowkit.values import Attempt, RunId
 def live_log(home: Path, run: RunId, attempt: Attempt) -> Path:
     """Return where an attempt's log is while it runs."""
     name = f"{attempt.key.task_id}-{attempt.number}.log"
-    return home / "live" / run.flow / run.id / attempt.key.step / name
+    return live_folder(home, run) / attempt.key.step / name
+
+
+def live_folder(home: Path, run: RunId) -> Path:
+    """Return where the live files of a run's attempts are, and lie on if its driver is killed."""
+    return home / "live" / run.flow / run.id
 
 
 def read_log(workspace: Workspace, run: RunId, attempt: Attempt) -> Iterator[LogLine]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+
+from flowkit.errors import MetadataError, StoreError
 
 if TYPE_CHECKING:
     from flowkit.metadata import Metadata
@@ -31,7 +34,7 @@ def open_workspace(settings: Settings | None = None) -> Workspace:
     """Open the store and the index that the settings name, by default those of this folder.
 
     An index that knows nothing of a store that has runs was removed, or never made: it is built
-    from the store.
+    from the store. Where a process died while it changed a run, the index is made to agree again.
 
     Raises:
         UsageError: a setting is wrong.
@@ -51,7 +54,19 @@ def open_workspace(settings: Settings | None = None) -> Workspace:
         from flowkit.store import reindex
 
         reindex(store, metadata)
+    _settle(store, metadata)
     return Workspace(store, metadata, settings)
+
+
+def _settle(store: Store, metadata: Metadata) -> None:
+    """Tell the index of the runs that somebody was changing who died before it agreed."""
+    for change in metadata.cut_off():
+        from flowkit.store import reindex_run
+
+        # Whoever may only read leaves it to the next.
+        with suppress(MetadataError, StoreError), metadata.batch():
+            reindex_run(store, change.run, metadata)
+            metadata.settle(change)
 
 
 _lock = threading.Lock()

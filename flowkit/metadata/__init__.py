@@ -7,6 +7,7 @@ rebuilt (`flowkit store reindex`). Writing is idempotent, in any order, from man
 * `recording`: records to rows
 * `runs`, `tasks`: rows to answers
 * `rows`: the answers' types
+* `changes`: runs whose records are being changed
 * `positions`: task keys as text that sorts
 * `liveness`: whether a run without an end still runs
 * `database`: one SQLite connection, its transactions and its errors

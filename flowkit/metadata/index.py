@@ -9,7 +9,9 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
-from flowkit.metadata import recording, runs, tasks
+from flowkit.errors import MetadataError
+from flowkit.metadata import changes, recording, runs, tasks
+from flowkit.metadata.changes import Change
 from flowkit.metadata.database import MEMORY, DamagedIndex, Database, Rows
 from flowkit.metadata.positions import candidates
 from flowkit.metadata.rows import (
@@ -64,7 +66,7 @@ class Metadata:
     def check(self) -> None:
         """Read the whole file and see that it is sound. Raises MetadataError if it is not."""
         self._database.read("PRAGMA quick_check(1)", (), _see_that_it_is_sound)
-        for table in (*recording.TABLES, "deleted_runs"):
+        for table in (*recording.TABLES, "deleted_runs", "changes"):
             self._database.read(f"SELECT * FROM {table} LIMIT 1", (), list)
 
     def close(self) -> None:
@@ -76,6 +78,34 @@ class Metadata:
         """Write all that the block writes in one transaction; nothing of it if the block raises."""
         with self._database.writing():
             yield
+
+    @contextmanager
+    def changing(self, run: RunId) -> Iterator[Change]:
+        """Change a run's records in the store in the block, and the index to match.
+
+        If the block raises, the process dies in it, or the change is said not to be done at its
+        end, it counts as cut off.
+        """
+        with self._database.writing() as connection:
+            change = changes.begin(connection, run)
+        try:
+            yield change
+        except BaseException:
+            change.is_done = False
+            raise
+        finally:
+            # What cannot be written now counts as cut off when the process is gone.
+            with suppress(MetadataError), self._database.writing() as connection:
+                (changes.end if change.is_done else changes.abandon)(connection, change)
+
+    def cut_off(self) -> list[Change]:
+        """Return the changes after which the index may not agree with the store."""
+        return self._database.read(changes.ALL, (), changes.cut_off_in)
+
+    def settle(self, change: Change) -> None:
+        """Forget a change that was cut off, once the index agrees."""
+        with self._database.writing() as connection:
+            changes.end(connection, change)
 
     @property
     def is_empty(self) -> bool:
@@ -130,10 +160,10 @@ class Metadata:
         with self._database.writing() as connection:
             recording.delete_run(connection, run)
 
-    def clear(self) -> None:
-        """Remove all that the store's records give back; signs of life stay."""
+    def clear(self, run: RunId | None = None) -> None:
+        """Remove all that the store's records give back, or that of a run; signs of life stay."""
         with self._database.writing() as connection:
-            recording.delete_recorded(connection)
+            recording.delete_recorded(connection, run)
 
     def flows(self, *, tags: Sequence[str] = ()) -> list[FlowRow]:
         """Return the flows that have runs with all these tags, by name."""

@@ -42,6 +42,18 @@ def may_be_driven(record: RunRecord, seen_at: datetime | None) -> bool:
     return seen_at is None or datetime.now(UTC) - seen_at <= LONG_SILENCE
 
 
+def is_gone(began_at: datetime, *, host: str, pid: int) -> bool:
+    """Say whether a process is gone that was there at `began_at`.
+
+    Where that cannot be told, as of another host, it is taken for gone when that is long ago.
+    """
+    if host == socket.gethostname():
+        is_there = _is_process(pid, began_at)
+        if is_there is not None:
+            return not is_there
+    return datetime.now(UTC) - began_at > LONG_SILENCE
+
+
 def _is_process(pid: int, since: datetime) -> bool | None:
     """Say whether a process of this host is there still; None: one of that number is.
 

@@ -70,10 +70,15 @@ def second(connection: Connection) -> None:
 
 
 def third(connection: Connection) -> None:
-    """Remember which runs were deleted: what is written about them late tells nothing any more."""
-    connection.execute(
-        "CREATE TABLE deleted_runs (flow TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (flow, run))"
-    )
+    """Remember deleted runs, of which nothing counts any more, and changes that may be cut off."""
+    for statement in (
+        "CREATE TABLE deleted_runs (flow TEXT NOT NULL, run TEXT NOT NULL, "
+        "PRIMARY KEY (flow, run))",
+        """CREATE TABLE changes (
+            token TEXT NOT NULL, flow TEXT NOT NULL, run TEXT NOT NULL, began_at BIGINT NOT NULL,
+            host TEXT NOT NULL, pid BIGINT NOT NULL, PRIMARY KEY (token))""",
+    ):
+        connection.execute(statement)
 
 
 MIGRATIONS: tuple[Callable[[Connection], None], ...] = (first, second, third)

@@ -190,11 +190,15 @@ def is_deleted(connection: Connection, run: RunId) -> bool:
     return found.fetchone() is not None
 
 
-def delete_recorded(connection: Connection) -> None:
-    """Remove all rows but signs of life and running attempts, which no record gives back."""
+def delete_recorded(connection: Connection, run: RunId | None) -> None:
+    """Remove all rows, or all of a run, but those of life and running attempts.
+
+    What is left no record gives back.
+    """
+    which, values = ("", ()) if run is None else (" AND flow = ? AND run = ?", (run.flow, run.id))
     for table in ("runs", "run_steps", "run_ends", "run_tags", "changed_tags", "deleted_runs"):
-        connection.execute(f"DELETE FROM {table}")
-    connection.execute("DELETE FROM attempts WHERE status <> 'running'")
+        connection.execute(f"DELETE FROM {table} WHERE 1 = 1{which}", values)
+    connection.execute(f"DELETE FROM attempts WHERE status <> 'running'{which}", values)
 
 
 def _insert_tags(

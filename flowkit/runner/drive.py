@@ -88,7 +88,7 @@ class Driven:
     base_run: RunId | None
     """An earlier run, whose large artifacts new ones may share bytes with."""
     stop: StopSwitch
-    resumed: RunId | None = None
+    source: RunId | None = None
     """The run whose tasks this one takes over as it begins; None if it begins anew."""
     reuse: Reuse | None = None
     """Finds what the scheduler asks for; None if it asks for nothing."""
@@ -140,6 +140,11 @@ class Driver:
         return end
 
     @property
+    def is_indexed(self) -> bool:
+        """Whether the index was told all that the store was."""
+        return self._feed.is_whole
+
+    @property
     def _asked_to_stop(self) -> int:
         """How often the run was asked to stop, by a signal or from another thread."""
         return self._interrupts + self._with.stop.asked
@@ -183,16 +188,17 @@ class Driver:
         taken = [clones[command.key] for command in commands if isinstance(command, CloneTask)]
         # A number is used up even where nothing is cloned: 0 is for what a run began with.
         number = next(self._records_of_clones)
-        resumed = self._with.resumed if isinstance(event, RunStarted) else None
-        if taken or resumed:
+        source = self._with.source if isinstance(event, RunStarted) else None
+        # Be it that nothing is: a run that resumes and has no such record was killed before.
+        if taken or source is not None:
             kept = Clones(self._run, tuple(taken))
             # What is deleted later is kept: garbage collections that learn of it find this run, and
             # remove nothing before its clones are recorded, be they none.
-            if resumed is not None and self._with.store.is_deleted(resumed):
-                raise deleted_meanwhile(resumed)
+            if source is not None and self._with.store.is_deleted(source):
+                raise deleted_meanwhile(source)
             self._with.store.create_clones(kept, number=number)
             self._feed.cloned(kept)
-            for origin, these in _by_origin(taken, resumed).items():
+            for origin, these in _by_origin(taken, source).items():
                 widths = {one.key: one.outcome.width for one in these if one.outcome.width}
                 keys = tuple(clone.key for clone in these)
                 self._with.listener(TasksCloned(keys, str(origin), widths))
@@ -357,11 +363,11 @@ class Driver:
                     signal.signal(one, handler)
 
 
-def _by_origin(clones: Sequence[Clone], resumed: RunId | None) -> dict[RunId, list[Clone]]:
-    """Sort clones by the run that they are of: the resumed one, or else whichever computed them."""
+def _by_origin(clones: Sequence[Clone], source: RunId | None) -> dict[RunId, list[Clone]]:
+    """Sort clones by the run that they are of: the one they came from, or which computed them."""
     found: dict[RunId, list[Clone]] = {}
     for clone in clones:
-        found.setdefault(resumed or clone.origin, []).append(clone)
+        found.setdefault(source or clone.origin, []).append(clone)
     return found
 
 

@@ -30,6 +30,11 @@ class IndexFeed:
         self._flushed_at = self._beat_at = time.monotonic()
         self._is_broken = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the index was told all that it was to be told."""
+        return not self._is_broken
+
     def started(self, attempt: Attempt) -> None:
         """Note that an attempt runs."""
         self._started[attempt] = datetime.now(UTC)
@@ -88,4 +93,4 @@ class IndexFeed:
 
     def _give_up(self, error: MetadataError) -> None:
         self._is_broken = True
-        self._warn(f"{error.message}; the run goes on, and `flowkit store reindex` mends it")
+        self._warn(f"{error.message}; the run goes on, and the index is mended afterwards")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flowkit.client import live_log
+from flowkit.client import live_folder, live_log
 from flowkit.errors import StoreError
 from flowkit.logs import encode_line
 from flowkit.ports import Output
@@ -58,31 +59,38 @@ class LogBook:
         """Append what is waiting to the live files. Raises StoreError."""
         for page in self._pages.values():
             if page.waiting:
-                try:
+                with _translated(page.path, "written"):
                     page.path.parent.mkdir(parents=True, exist_ok=True)
                     with page.path.open("ab") as file:
                         file.writelines(page.waiting)
-                except OSError as error:
-                    raise StoreError(
-                        f"the log `{page.path}` cannot be written: {error.strerror}",
-                        hint="make room on the disk, or set another `home`",
-                    ) from error
                 page.waiting.clear()
 
     def close(self, attempt: Attempt) -> None:
-        """Move an ended attempt's log into the store."""
+        """Move an ended attempt's log into the store. Raises StoreError."""
         page = self._pages.pop(attempt, None)
         if page is None:
             return
-        was_live = page.path.exists()
-        before = page.path.read_bytes() if was_live else b""
+        before = b""
+        with _translated(page.path, "read"), suppress(FileNotFoundError):
+            before = page.path.read_bytes()
         self._store.create_log(self._run, attempt, before + b"".join(page.waiting))
-        if was_live:
+        with suppress(OSError):  # a log in the store is the one that is read
             page.path.unlink()
 
     def remove_empty(self) -> None:
         """Remove the run's folder of live files, once all are closed."""
-        top = self._home / "live" / self._run.flow / self._run.id
-        for folder, _, _ in os.walk(top, topdown=False):
+        for folder, _, _ in os.walk(live_folder(self._home, self._run), topdown=False):
             with suppress(OSError):  # not empty: an attempt that somebody else still writes
                 Path(folder).rmdir()
+
+
+@contextmanager
+def _translated(path: Path, what: str) -> Iterator[None]:
+    """Raise what an error of the system means to whoever runs the flow."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"the log `{path}` cannot be {what}: {(error.strerror or str(error)).lower()}",
+            hint="look at the disk: `df -h`; or set another `home`",
+        ) from error

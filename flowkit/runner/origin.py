@@ -11,6 +11,7 @@ from flowkit.graph import FlowDescription, Graph
 from flowkit.metadata import RunRow
 from flowkit.plan import ResumePlan, reusable, whole_gangs
 from flowkit.records import Clone, RunRecord
+from flowkit.store import reindex_run
 from flowkit.values import Digest, RunId, TaskKey
 
 
@@ -47,6 +48,36 @@ def find_spun(workspace: Workspace, flow: str, run_id: str | None, *, user: str)
     purpose = "whose step could be spun"
     run = _named_or_latest(workspace, flow, run_id, user=user, purpose=purpose)
     return _record(workspace, _reconciled(workspace, run).run)
+
+
+def find_source(workspace: Workspace, record: RunRecord) -> RunRecord:
+    """Return the run that has the tasks to clone where `record` is resumed.
+
+    It is the same, unless that resumed another and was killed before it had cloned anything. Of
+    one with other parameters there is nothing to clone.
+    """
+    store = workspace.store
+    while record.origin is not None:
+        run = record.run
+        if store.has_clones(run) or next(store.results(run), None) is not None:
+            break
+        try:
+            earlier = store.run_record(record.origin)
+        except KeyMissing:  # deleted meanwhile
+            break
+        if not _have_same_parameters(workspace, record, earlier):
+            break
+        record = earlier
+    return record
+
+
+def _have_same_parameters(workspace: Workspace, one: RunRecord, other: RunRecord) -> bool:
+    if one.parameters == other.parameters:
+        return True
+    values = [workspace.store.manifest(each.parameters).artifacts for each in (one, other)]
+    names = [parameter.attribute for parameter in one.description.parameters]
+    digests = [[found[name].digest for name in names if name in found] for found in values]
+    return digests[0] == digests[1]
 
 
 @contextmanager
@@ -135,14 +166,8 @@ def _reconciled(workspace: Workspace, run: RunId) -> RunRow:
         return row
     if row is None and run not in set(workspace.store.run_ids(run.flow)):
         raise missing_run(workspace, run)
-    store, metadata = workspace.store, workspace.metadata
-    metadata.record_run(_record(workspace, run))
-    metadata.record_results(run, list(store.results(run)))
-    if (clones := store.clones(run)) is not None:
-        metadata.record_clones(clones)
-    if (end := store.run_end(run)) is not None:
-        metadata.record_end(end)
-    found = metadata.run(run)
+    reindex_run(workspace.store, run, workspace.metadata)
+    found = workspace.metadata.run(run)
     if found is None:  # it was deleted meanwhile
         raise missing_run(workspace, run)
     return found

@@ -23,7 +23,7 @@ from flowkit.runner.cards import keep_cards
 from flowkit.runner.drive import Driven, Driver
 from flowkit.runner.logbook import LogBook
 from flowkit.runner.options import RunOptions
-from flowkit.runner.origin import clones_of, explained_if_deleted, find_origin
+from flowkit.runner.origin import clones_of, explained_if_deleted, find_origin, find_source
 from flowkit.runner.progress import Listener, Noticed
 from flowkit.runner.projects import Belonging, belonging_of
 from flowkit.runner.run_files import check_files, write_files
@@ -102,14 +102,18 @@ class FlowSession:
                 return self._host.rebind(address, earlier.parameters, options.parameters)
 
         parameters = bind()
+        with explained_if_deleted(self.workspace, earlier.run):
+            source = find_source(self.workspace, earlier)
         if options.parameters:
             anew = self._behind(step)
             record = self._record(options, parameters, belonging, bind=bind, origin=earlier)
             asks = frozenset(Graph(self.description)) - anew
-            return self._drive(options, listener, record, {}, asks=asks, within=earlier.run)
-        with explained_if_deleted(self.workspace, earlier.run):
+            return self._drive(
+                options, listener, record, {}, asks=asks, source=source.run, within=source.run
+            )
+        with explained_if_deleted(self.workspace, source.run):
             clones, plan = clones_of(
-                self.workspace, earlier, self.description, step, parameters=parameters
+                self.workspace, source, self.description, step, parameters=parameters
             )
         for name, reason in plan.reasons.items():
             listener(Noticed(f"step `{name}` runs anew: {reason}"))
@@ -122,7 +126,8 @@ class FlowSession:
                 )
             )
         record = self._record(options, parameters, belonging, bind=bind, origin=earlier)
-        return self._drive(options, listener, record, clones, asks=self._memo(step))
+        asks = self._memo(step)
+        return self._drive(options, listener, record, clones, asks=asks, source=source.run)
 
     def spin(self, options: SpinOptions, listener: Listener) -> Spun:
         """Run one step by itself, after what an earlier run came to; no run learns of it.
@@ -177,8 +182,7 @@ class FlowSession:
 
         `bind` stores the parameters again, if they were collected as garbage meanwhile.
         """
-        settings, store = self._settings, self.workspace.store
-        now = datetime.now(UTC)
+        settings, now = self._settings, datetime.now(UTC)
 
         def describe(run: RunId, parameters: Digest) -> RunRecord:
             return RunRecord(
@@ -199,8 +203,7 @@ class FlowSession:
             )
 
         beginning = Beginning(self.description.name, bind, describe)
-        record = record_beginning(store, beginning, parameters)
-        self.workspace.metadata.record_run(record)
+        record = record_beginning(self.workspace, beginning, parameters)
         write_files(options, record.run, home=settings.home)
         return record
 
@@ -212,11 +215,13 @@ class FlowSession:
         clones: dict[TaskKey, Clone],
         *,
         asks: frozenset[str],
+        source: RunId | None = None,
         within: RunId | None = None,
     ) -> RunEnd:
         """Drive a run. Of the steps in `asks`, tasks that an earlier run computed are cloned.
 
-        `within`: the only earlier run to take them from.
+        `source`: the run that this one takes its `clones` from. `within`: the only earlier run to
+        take those of `asks` from.
         """
         settings, workspace = self._settings, self.workspace
         graph = Graph(self.description)
@@ -252,18 +257,20 @@ class FlowSession:
             keep_cards=partial(keep_cards, workspace.store, settings.home, record.run),
             namespace=options.namespace or f"user:{settings.user}",
             base_run=earlier[0].run if earlier else None,
-            resumed=record.origin,
+            source=source,
             stop=self._stop,
             reuse=reuse,
         )
-        succeeded = False
-        try:
-            end = Driver(driven).drive(clones)
-            succeeded = end.status == "succeeded"
-            return end
-        finally:
-            executor.close()
-            self._call_exit_hooks(record.run, listener, succeeded=succeeded)
+        driver, succeeded = Driver(driven), False
+        with workspace.metadata.changing(record.run) as change:
+            try:
+                end = driver.drive(clones)
+                succeeded = end.status == "succeeded"
+                change.is_done = driver.is_indexed
+                return end
+            finally:
+                executor.close()
+                self._call_exit_hooks(record.run, listener, succeeded=succeeded)
 
     def _call_exit_hooks(self, run: RunId, listener: Listener, *, succeeded: bool) -> None:
         """Have the flow's exit hooks called; what they raise changes nothing about the run."""

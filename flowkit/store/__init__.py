@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowkit.store.gc import GcReport, collect
     from flowkit.store.layered import LayeredStorage, layered_url, split_layered_url
     from flowkit.store.plugins import load_plugin
-    from flowkit.store.reindexing import RunIndex, reindex
+    from flowkit.store.reindexing import RunIndex, reindex, reindex_run
     from flowkit.store.verification import Damage, find_fault, verify_store
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "load_plugin",
     "open_storage",
     "reindex",
+    "reindex_run",
     "split_layered_url",
     "verify_store",
 ]
@@ -54,7 +55,7 @@ __getattr__ = loads(
         "flowkit.store.gc": "GcReport collect",
         "flowkit.store.layered": "LayeredStorage layered_url split_layered_url",
         "flowkit.store.plugins": "load_plugin",
-        "flowkit.store.reindexing": "RunIndex reindex",
+        "flowkit.store.reindexing": "RunIndex reindex reindex_run",
         "flowkit.store.verification": "Damage find_fault verify_store",
     },
 )

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 from flowkit.errors import Corrupt, KeyMissing, StoreError
 from flowkit.records import Clones, RunEnd, RunRecord
+from flowkit.store.keys import run_folder
 from flowkit.store.store import Store
 from flowkit.store.verification import Damage
 from flowkit.values import RunId, TaskResult
@@ -22,8 +23,8 @@ class RunIndex(Protocol):
     def batch(self) -> AbstractContextManager[None]:
         """Enter a block that is taken in whole or not at all."""
 
-    def clear(self) -> None:
-        """Forget all that records tell of."""
+    def clear(self, run: RunId | None = None) -> None:
+        """Forget all that records tell of, or what they tell of one run."""
 
     def forget_run(self, run: RunId) -> None:
         """Take in that a run was deleted, whatever is heard of it later."""
@@ -56,14 +57,34 @@ def reindex(store: Store, index: RunIndex) -> list[Damage]:
         for run in store.deleted_run_ids():
             index.forget_run(run)
         for run in store.run_ids():
-            found: list[Damage] = []
-            with _noting(found):
-                index.record_run(store.run_record(run))
-                _feed(store, run, index, found)
-            if found and store.is_deleted(run):  # only just: it was being read
-                index.forget_run(run)
-            else:
-                damage += found
+            damage += _feed_run(store, run, index)
+    return damage
+
+
+def reindex_run(store: Store, run: RunId, index: RunIndex) -> list[Damage]:
+    """Have an index agree with the store about one run; returns the damage.
+
+    Raises what `reindex` raises.
+    """
+    # Read while nobody else can write to the index: whoever changes the run meanwhile comes later.
+    with index.batch():
+        index.clear(run)
+        return _feed_run(store, run, index)
+
+
+def _feed_run(store: Store, run: RunId, index: RunIndex) -> list[Damage]:
+    """Feed an index one run, or have it forget one that was deleted; returns the damage."""
+    damage: list[Damage] = []
+    if not store.is_deleted(run):
+        with _noting(damage):
+            index.record_run(store.run_record(run))
+            _feed(store, run, index, damage)
+    # It may have been deleted while it was being read.
+    if store.is_deleted(run):
+        index.forget_run(run)
+        return []
+    if damage and next(store.storage.list(run_folder(run)), None) is None:
+        return []  # whoever was about to begin it made its folder and died
     return damage
 
 

@@ -64,7 +64,7 @@ class RunRecords:
         return self._is_there(_run_key(run, "run.json")) and not self.is_deleted(run)
 
     def is_deleted(self, run: RunId) -> bool:
-        """Say whether there was such a run, and it was deleted."""
+        """Say whether there was such a run, and it was deleted, be it that some is still there."""
         return self._is_there(run_folder(run, under=DELETED))
 
     def deleted_run_ids(self) -> Iterator[RunId]:

@@ -157,6 +157,11 @@ def draw_points(
     return drawn[:count]
 
 
+def find_point(points: Sequence[Point], operation: str, end: str) -> Point:
+    """Return the first operation of its name at a place that ends like this."""
+    return next(one for one in points if one.operation == operation and one.place.endswith(end))
+
+
 def a_draw(name: str) -> random.Random:
     """Return what draws points: always the same in the short form, another each time in the long.
 

@@ -74,7 +74,7 @@ class Scene:
     @property
     def runs(self) -> bool:
         """Whether the command runs the flow."""
-        return self.words[0] in ("run", "resume")
+        return runs_the_flow(self.words)
 
 
 SCENES: Final[Mapping[str, Scene]] = {
@@ -82,10 +82,15 @@ SCENES: Final[Mapping[str, Scene]] = {
     "cold run": Scene(["run", "--executor", "process"], None, ROLES),
     "resume": Scene(["resume"], "half", ROLES),
     "gc": Scene(["gc", "--grace", "0s"], "garbage"),
-    "delete": Scene(["run", "delete", "Work/1", "--yes"], "whole"),
+    "delete": Scene(["run", "delete", "Work/1", "--yes"], "resumed"),
     "tag": Scene(["tag", "add", "Work/1", "nice"], "whole"),
     "reindex": Scene(["store", "reindex"], "whole"),
 }
+
+
+def runs_the_flow(words: Sequence[str]) -> bool:
+    """Say whether a command takes the flow."""
+    return words[0] in ("run", "resume") and words[1:2] != ["delete"]
 
 
 class Stage:
@@ -128,16 +133,19 @@ class Stage:
         return type(yard)(folder)
 
     def _home(self, yard: Yard, name: str) -> Path:
-        """Return a home that was prepared: a run that failed, one that succeeded, or garbage."""
+        """Return a home that was prepared.
+
+        It has a run that failed (`half`), one that succeeded (`whole`), that one resumed
+        (`resumed`), or that one and garbage.
+        """
         yard = self._yard_beside(yard, name)
         if yard.home.exists():
             return yard.home
         yard.file.write_text(dedent(FLOW))
-        more = {"FAIL": "yes"} if name == "half" else {}
-        if name == "garbage":
+        if name not in ("whole", "half"):
             shutil.copytree(self._home(yard, "whole"), yard.home)
-            more = {"SEED": "8"}
-        ended = act(yard, ["run"], **more)
+        more = {"half": {"FAIL": "yes"}, "garbage": {"SEED": "8"}}.get(name, {})
+        ended = act(yard, ["resume" if name == "resumed" else "run"], **more)
         assert ended.returncode == (1 if name == "half" else 0), ended.stderr
         if name == "garbage":
             workspace = yard.open()
@@ -150,7 +158,7 @@ def act(
     yard: Yard, words: Sequence[str], faults: Faults | None = None, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, and see that no process is left of it."""
-    flow = [str(yard.file)] if words[0] in ("run", "resume") else []
+    flow = [str(yard.file)] if runs_the_flow(words) else []
     given = {"FLOWKIT_SYNC": "1", **(faults.environ if faults else {}), **more}
     ended = subprocess.run(
         yard.command(*words, *flow),
@@ -209,7 +217,9 @@ def see_that_index_agrees(workspace: Workspace) -> None:
     """Compare the index with one that is made anew from the store."""
     anew = Metadata.open(":memory:")
     assert reindex(workspace.store, anew) == []
-    assert workspace.metadata.snapshot() == anew.snapshot()
+    indexed, stored = workspace.metadata.snapshot(), anew.snapshot()
+    for table, rows in stored.items():
+        assert set(indexed[table]) == set(rows), table
     anew.close()
 
 
@@ -225,6 +235,24 @@ def go_on(yard: Yard, stage: Stage) -> None:
     see_that_all_is_well(yard, stage)
 
 
+def see_that_it_was_done(yard: Yard, name: str) -> None:
+    """See that a command has come to what it is for."""
+    ids = [run.id for run in store_runs(yard)]
+    match name:
+        case "delete":
+            assert ids == ["2"]
+        case "tag":
+            assert yard.latest("Work").user_tags == {"nice"}
+        case "gc":
+            store = yard.open().store
+            assert collect(store, grace_s=0, dry_run=True, lives=lambda _: False).unreached == 0
+
+
+def store_runs(yard: Yard) -> list[RunId]:
+    """Return the runs that the store has."""
+    return list(yard.open().store.run_ids())
+
+
 def see_that_all_is_well(yard: Yard, stage: Stage) -> None:
     """See that the latest run is whole, the index right, and nothing left over for good."""
     workspace = yard.open()
@@ -233,5 +261,3 @@ def see_that_all_is_well(yard: Yard, stage: Stage) -> None:
     collect(workspace.store, grace_s=0, lives=lambda record: may_be_driven(record, None))
     inspect(yard)
     assert not os.listdir(yard.home / "store/.temporary")
-    live = yard.home / "live"
-    assert not [file for file in live.rglob("*") if file.is_file()]

@@ -84,6 +84,56 @@ def test_a_full_disk_ends_a_run_and_room_can_be_made(yard: Yard, disk: Path) -> 
     assert call("store", "verify").returncode == 0
 
 
+def test_a_disk_that_can_only_be_read_can_be_looked_at(yard: Yard, disk: Path) -> None:
+    yard.write("""
+        class Small(FlowSpec):
+            @step
+            def start(self):
+                print("started")
+                self.kept = 7
+                self.next(self.end)
+
+            @step
+            def end(self):
+                assert "FAIL" not in os.environ
+    """)
+    assert yard.run("run", FAIL="yes").returncode == 1
+
+    def call(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            yard.command(*words), env=yard.environ(), capture_output=True, text=True, check=False
+        )
+
+    remount = ["mount", "-o", "remount", str(disk)]
+    subprocess.run([*remount, "-o", "ro"], check=True)
+    for words, shown in (
+        (["list", "runs"], "Small/1"),
+        (["show", "Small/1"], "start"),
+        (["logs", "Small/1"], "started"),
+        (["dump", "Small/1/start/0"], "kept"),
+        (["store", "verify"], "undamaged"),
+        (["gc"], "removed 0 objects"),
+    ):
+        looked = call(*words)
+        assert (looked.returncode, looked.stderr) == (0, "")
+        assert shown in looked.stdout
+    refused = [
+        call("tag", "add", "Small/1", "nice"),
+        call("run", "delete", "Small/1", "--yes"),
+        call("store", "reindex"),
+        yard.run("run"),
+        yard.run("resume"),
+    ]
+    for one in refused:
+        assert one.returncode == 4, one.stderr
+        assert one.stderr.startswith("error: ")
+        assert "hint: " in one.stderr
+        assert "Traceback" not in one.stderr
+    subprocess.run([*remount, "-o", "rw"], check=True)
+    resumed = yard.run("resume")
+    assert (resumed.returncode, "start cloned 1 task" in resumed.stderr) == (0, True)
+
+
 def test_a_table_on_a_full_disk_is_left_as_it_was(
     disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

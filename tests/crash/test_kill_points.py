@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from faults import CHANGES, HOW, IS_LONG, a_draw, draw_points
-from scenes import SCENES, act, go_on, inspect, see_that_all_is_well
+from faults import CHANGES, HOW, IS_LONG, a_draw, draw_points, find_point
+from scenes import SCENES, act, go_on, inspect, see_that_all_is_well, see_that_it_was_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,18 @@ def cases() -> list[tuple[str, str, int]]:
     ]
 
 
+def test_a_resume_killed_before_it_had_cloned_is_resumed_with_what_it_would_have_cloned(
+    yards: Callable[[], Yard], stage: Stage
+) -> None:
+    yard = yards()
+    faults = stage.set(yard, SCENES["resume"])
+    faults.kill(find_point(stage.points(yard, "resume"), "link", "clones.zst"), "before")
+    act(yard, ["resume"], faults)
+    assert faults.done
+    assert [run.id for run in inspect(yard)] == ["2", "1"]
+    go_on(yard, stage)
+
+
 @pytest.mark.parametrize(("name", "role", "count"), cases())
 def test_a_process_killed_at_an_operation_loses_nothing(
     yards: Callable[[], Yard], stage: Stage, name: str, role: str, count: int
@@ -60,8 +72,9 @@ def test_a_process_killed_at_an_operation_loses_nothing(
                 go_on(yard, stage)
                 continue
             again = act(yard, scene.words)
-            print(again.stderr)
+            assert again.returncode in (0, 2 if name == "delete" else 0), again.stderr
             see_that_all_is_well(yard, stage)
+            see_that_it_was_done(yard, name)
         except BaseException as error:
             error.add_note(f"killed {how} {point}\n{ended.returncode} {ended.stderr}")
             raise

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from flowkit.errors import Corrupt, KeyMissing, UsageError
 from flowkit.graph.model import FlowDescription
 from flowkit.records import Clone, Clones, RunEnd, RunRecord
-from flowkit.store import Store, reindex, verify_store
+from flowkit.store import Store, reindex, reindex_run, verify_store
 from flowkit.testing import CountingStorage, MemoryStorage
 from flowkit.values import Attempt, Digest, Failure, Outcome, RunId, TaskKey, TaskResult
 
@@ -341,6 +341,9 @@ class Heard:
     def clear(self) -> None:
         self.told.clear()
 
+    def forget_run(self, run: RunId) -> None:
+        self.told.append(("forgotten", run))
+
     def record_run(self, record: RunRecord) -> None:
         self.told.append(("run", record.run))
 
@@ -393,6 +396,32 @@ def test_damaged_records_are_left_out_of_an_index_and_named(store: Store) -> Non
     assert sorted(damage.key for damage in reindex(store, index)) == sorted(bad)
     assert [value for what, value in index.told if what == "run"] == [other]
     assert sum(what == "result" for what, _ in index.told) == 2
+
+
+def test_an_index_is_told_of_one_run_or_that_it_is_gone(store: Store) -> None:
+    fill(store)
+    fill(store, RunId("Other", "1"))
+    index = Heard()
+    assert reindex_run(store, RUN, index) == []
+    assert {what for what, _ in index.told} == {"run", "result", "clones", "end", "tags"}
+    assert ("run", RunId("Other", "1")) not in index.told
+    index.told.clear()
+    assert reindex_run(store, RunId("Flow", "77"), index) == []  # it never began
+    assert index.told == []
+    store.delete_run(RUN)
+    assert reindex_run(store, RUN, index) == []
+    assert index.told == [("forgotten", RUN)]
+
+
+def test_a_folder_of_a_run_that_did_not_begin_is_no_damage(tmp_path: Path) -> None:
+    store = Store.open(str(tmp_path))
+    fill(store)
+    (tmp_path / "runs/Flow/77").mkdir()
+    assert reindex(store, Heard()) == []
+    store.create_end(
+        RunEnd(run=RunId("Flow", "77"), status="failed", finished_at=datetime.now(UTC))
+    )
+    assert [damage.key for damage in reindex(store, Heard())] == ["runs/Flow/77/run.json"]
 
 
 def test_records_in_a_directory_are_readable_text(tmp_path: Path) -> None:
