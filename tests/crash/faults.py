@@ -157,9 +157,9 @@ def draw_points(
     return drawn[:count]
 
 
-def find_point(points: Sequence[Point], operation: str, end: str) -> Point:
-    """Return the first operation of its name at a place that ends like this."""
-    return next(one for one in points if one.operation == operation and one.place.endswith(end))
+def find_point(points: Sequence[Point], operation: str, part: str) -> Point:
+    """Return the first operation of its name at a place that has this in it."""
+    return next(one for one in points if one.operation == operation and part in one.place)
 
 
 def a_draw(name: str) -> random.Random:

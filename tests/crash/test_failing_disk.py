@@ -59,9 +59,8 @@ def test_results_that_a_failing_driver_did_not_read_are_kept(
 ) -> None:
     yard = yards()
     faults = stage.set(yard, SCENES["run"])
-    # Both elements are computed when the driver fails at the log of one.
-    place = "/live/Work/1/square"
-    point = find_point(stage.points(yard, "run"), "mkdir", place)
+    # An element is computed when the driver fails at its log, before it looks at the result.
+    point = find_point(stage.points(yard, "run"), "link", "/store/runs/Work/1/logs/square/")
     faults.fail(point, errno.ENOSPC, goes_on=False)
     ended = act(yard, ["run"], faults)
     assert (ended.returncode, faults.done) == (4, 1)
@@ -74,12 +73,8 @@ def test_a_live_log_that_cannot_be_removed_harms_nobody(
 ) -> None:
     yard = yards()
     faults = stage.set(yard, SCENES["run"])
-    points = [
-        one
-        for one in stage.points(yard, "run")
-        if one.operation == "unlink" and one.place.startswith("/live/")
-    ]
-    faults.fail(points[0], errno.EACCES, goes_on=False)
+    point = find_point(stage.points(yard, "run"), "unlink", "/live/")
+    faults.fail(point, errno.EACCES, goes_on=False)
     ended = act(yard, ["run"], faults)
     assert (ended.returncode, faults.done) == (0, 1), ended.stderr
     go_on(yard, stage)
