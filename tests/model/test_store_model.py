@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from hashlib import shake_256
+from pathlib import Path
 from threading import Condition, Thread, get_ident
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -205,9 +207,10 @@ class World:
         self.deleted: set[RunId] = set()
         self.tags: dict[RunId, set[str]] = {}
 
-    def workspace(self) -> Workspace:
-        """Open the store as another process would: nothing is known of it."""
-        return Workspace(Store(self.storage), self.index, cast("Settings", None))
+    def workspace(self, store: Store | None = None) -> Workspace:
+        """Open the store, as another process would, that knows nothing of it, or one that does."""
+        settings = cast("Settings", SimpleNamespace(home=Path(os.devnull)))
+        return Workspace(store or Store(self.storage), self.index, settings)
 
     def begin(self, store: Store, name: str, origin: RunId | None = None) -> RunRecord:
         """Begin a run, as a driver does."""
@@ -233,9 +236,8 @@ class World:
                 origin=origin,
             )
 
-        record = record_beginning(store, Beginning(FLOW, bind, describe), parameters)
-        self.index.record_run(record)
-        return record
+        beginning = Beginning(FLOW, bind, describe)
+        return record_beginning(self.workspace(store), beginning, parameters)
 
     def work(self, store: Store, record: RunRecord, name: str, numbers: range) -> None:
         """Compute tasks, as workers do."""

@@ -6,7 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flowkit.client import Workspace, delete_run, open_workspace
+from flowkit.errors import StoreError
 from flowkit.metadata import Metadata
 from flowkit.store import reindex
 from flowkit.values import RunId
@@ -23,6 +26,24 @@ def test_an_index_that_was_removed_is_built_from_the_store(
     again = open_workspace(workspace.settings)
     assert again.metadata.snapshot() == before
     assert again.metadata.run(run) is not None
+    again.close()
+
+
+def test_a_run_whose_deletion_is_cut_off_is_listed_as_before(
+    whole_run: Any, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = workspace.metadata.snapshot()
+
+    def fail(_: object) -> None:
+        raise StoreError("the disk is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace.store, "delete_run", fail)
+        with pytest.raises(StoreError):
+            delete_run(workspace, whole_run.run)
+    assert workspace.metadata.runs() == []
+    again = open_workspace(workspace.settings)
+    assert again.metadata.snapshot() == before
     again.close()
 
 

@@ -264,6 +264,18 @@ def test_a_forgotten_run_leaves_nothing(
     assert index.snapshot() == empty
 
 
+def test_one_run_can_be_cleared_and_told_of_again(index: Metadata, record: Make) -> None:
+    index.record_run(record(1, tags=("a",)))
+    index.record_run(record(2))
+    both = index.snapshot()
+    index.clear(RunId("Train", "1"))
+    assert [row.run.id for row in index.runs()] == ["2"]
+    index.forget_run(RunId("Train", "1"))
+    index.clear(RunId("Train", "1"))  # the deletion came to nothing
+    index.record_run(record(1, tags=("a",)))
+    assert index.snapshot() == both
+
+
 def test_what_is_written_late_of_a_forgotten_run_is_ignored(
     index: Metadata, record: Make, success: Callable[..., object]
 ) -> None:

@@ -338,8 +338,11 @@ class Heard:
     def batch(self) -> AbstractContextManager[None]:
         return nullcontext()
 
-    def clear(self) -> None:
-        self.told.clear()
+    def clear(self, run: RunId | None = None) -> None:
+        if run is None:
+            self.told.clear()
+        else:
+            self.told.append(("cleared", run))
 
     def forget_run(self, run: RunId) -> None:
         self.told.append(("forgotten", run))
@@ -403,14 +406,16 @@ def test_an_index_is_told_of_one_run_or_that_it_is_gone(store: Store) -> None:
     fill(store, RunId("Other", "1"))
     index = Heard()
     assert reindex_run(store, RUN, index) == []
-    assert {what for what, _ in index.told} == {"run", "result", "clones", "end", "tags"}
-    assert ("run", RunId("Other", "1")) not in index.told
+    assert index.told[:2] == [("cleared", RUN), ("run", RUN)]
+    assert {what for what, _ in index.told[2:]} == {"result", "clones", "end", "tags"}
     index.told.clear()
-    assert reindex_run(store, RunId("Flow", "77"), index) == []  # it never began
-    assert index.told == []
+    never = RunId("Flow", "77")
+    assert reindex_run(store, never, index) == []
+    assert index.told == [("cleared", never)]
     store.delete_run(RUN)
+    index.told.clear()
     assert reindex_run(store, RUN, index) == []
-    assert index.told == [("forgotten", RUN)]
+    assert index.told == [("cleared", RUN), ("forgotten", RUN)]
 
 
 def test_a_folder_of_a_run_that_did_not_begin_is_no_damage(tmp_path: Path) -> None:
