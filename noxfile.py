@@ -117,6 +117,19 @@ def matrix(session: nox.Session) -> None:
     session.run("pytest", *tests, env=every)
 
 
+@nox.session
+def crash(session: nox.Session) -> None:
+    """Hours of what `tests` does briefly: kills, faults, damage and hostile input; then a soak."""
+    install(session, "test")
+    long = {"FLOWKIT_CRASH": "long"}
+    tests = ("tests/crash", "tests/model/test_store_model.py")
+    session.run(
+        "pytest", "--numprocesses=auto", "--timeout=0", *(session.posargs or tests), env=long
+    )
+    if not session.posargs:
+        session.run("python", "tests/crash/soak.py", "--minutes", "60")
+
+
 def use_installed(session: nox.Session) -> None:
     """Install the library for C and C++; build and run a program that finds it there."""
     prefix = str(Path(session.create_tmp()).resolve() / "prefix")

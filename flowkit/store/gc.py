@@ -68,8 +68,8 @@ def collect(
     began_s = now() - _CLOCK_TICK_S
     # Before anything is listed: a run that ends in between has told all that it reaches, and what
     # a run that begins later writes is young.
-    known = list(store.run_ids())
-    live = _live_runs(store, known, lives)
+    seen = set(store.run_ids())
+    live = _live_runs(store, seen, lives)
     # Listed before the runs are read: an object that comes later is not even considered, and one
     # that was there and is reused meanwhile is young again when its turn comes.
     keys = list(store.storage.list(OBJECTS))
@@ -77,7 +77,7 @@ def collect(
     # A resumed run reaches what is old and what it did not make young. Where the run that it takes
     # over from was deleted before it was read above, the resumed one has begun by now, or it will
     # see that and give up.
-    late = [run for run in store.run_ids() if run not in known]
+    late = [run for run in store.run_ids() if run not in seen]
     late += [one.run for one in live if one.origin is not None]
     unsettled = [one for one in _live_runs(store, late, lives) if not _has_taken_over(store, one)]
     reached.update(find_reachable(store, keys, on_error=_raise_damage, runs=late))
