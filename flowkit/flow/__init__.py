@@ -76,6 +76,7 @@ from flowkit.flow.parsers import (
     yaml_parser,
 )
 from flowkit.flow.reading import describe_flow
+from flowkit.flow.scope import is_of_project
 from flowkit.flow.secret_sources import INLINE, read_source
 from flowkit.flow.source import module_file
 from flowkit.flow.spec import FlowSpec, assigned, has_gone_on, importing, open_flow
@@ -150,6 +151,7 @@ __all__ = [
     "find_flows",
     "has_gone_on",
     "importing",
+    "is_of_project",
     "kubernetes",
     "memo",
     "module_file",

@@ -33,6 +33,17 @@ _SHORT: Final = 16
 _INSTALLED: Final = {"site-packages", "dist-packages"}
 
 
+def is_of_project(file: PurePath, folder: PurePath) -> bool:
+    """Say whether a file is below a flow's folder, and not installed there.
+
+    >>> is_of_project(PurePath("/project/lib/a.py"), PurePath("/project"))
+    True
+    >>> is_of_project(PurePath("/project/.venv/site-packages/a.py"), PurePath("/project"))
+    False
+    """
+    return folder in file.parents and not _INSTALLED.intersection(file.parts)
+
+
 @dataclass(frozen=True, slots=True)
 class StepCode:
     """A digest of all code of a step, and what that code can see."""
@@ -163,8 +174,7 @@ class Scope:
         # A flow may lie beside a checkout of flowkit.
         if module is not None and module.partition(".")[0] == "flowkit":
             return False
-        path = PurePath(file)
-        return self._folder in path.parents and not _INSTALLED.intersection(path.parts)
+        return is_of_project(PurePath(file), self._folder)
 
     def label(self, module: str) -> str:
         """Return the name of a module; the flow's own has many, by how it is started."""

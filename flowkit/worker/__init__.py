@@ -1,7 +1,7 @@
 """Running one attempt and committing one result, in whatever process.
 
 `attempt`: `run_attempt`, the one entry for every way of running, and `call_once` for trying a
-step. `loading`: the user's module.
+step. `loading`: the user's module. `imports`: from which source it and its project are imported.
 `files`: what configs and parameters name. `binding`: parameters to artifacts. `exit_hooks`: what is
 called when a run has ended. `zygote`: the process that imports once and forks. `messages`: what it
 and its driver say. `output`: what a step prints. `sighting`: what a task depends on. `packages`:

@@ -45,6 +45,7 @@ from flowkit.values import (
 )
 from flowkit.worker.failure import failure_of
 from flowkit.worker.guards import Tempdir, time_limit, variables
+from flowkit.worker.imports import project_imports
 from flowkit.worker.loading import LoadedFlow
 from flowkit.worker.sighting import MOST_INPUTS, TaskSights
 from flowkit.worker.step_secrets import hide_inline, refuse_secrets, step_secrets
@@ -76,7 +77,7 @@ def run_attempt(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> TaskResult:
     hide_inline(loaded.secrets.values())
     if spec.skip_decorators:
         loaded = loaded.bare()
-    ending = _Ending()
+    ending, edits = _Ending(), project_imports.edits
     cards = _open_cards(loaded, spec, store)
     try:
         ending = _run(loaded, spec, store, cards)
@@ -97,7 +98,8 @@ def run_attempt(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> TaskResult:
         pid=os.getpid(),
         cpu_s=time.process_time() - cpu_before,
         peak_memory_bytes=_peak_memory_bytes(),
-        fingerprint=_fingerprint(loaded, spec, store),
+        # A module that the step imported may not be what the flow was described with.
+        fingerprint=(_fingerprint(loaded, spec, store) if project_imports.edits == edits else None),
     )
     if store.create_result(spec.run, result):
         # After the result: a card may fail or take long, and the task is none the worse.

@@ -30,6 +30,7 @@ from flowkit.graph import NO_POLICIES, FlowDescription, Kind, Node, Secrets
 from flowkit.values import Failure, LoadOptions
 from flowkit.worker.failure import failure_of
 from flowkit.worker.files import file_reader, print_line
+from flowkit.worker.imports import ExactLoader, project_imports
 from flowkit.worker.packages import versions_of
 
 DEFAULT_OPTIONS = LoadOptions()
@@ -179,7 +180,9 @@ def _import(file: str) -> ModuleType:
     folder = os.path.dirname(file)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    found = importlib.util.spec_from_file_location(name, file)
+    project_imports.enter(folder)
+    loader = ExactLoader(name, file) if file.endswith(".py") else None
+    found = importlib.util.spec_from_file_location(name, file, loader=loader)
     if found is None or found.loader is None or not os.path.isfile(file):
         raise NotFound(f"`{file}` is no Python file", hint="name a flow file, such as `flow.py`")
     module = importlib.util.module_from_spec(found)

@@ -108,10 +108,14 @@ class Submit(Struct, frozen=True):
 
 
 class ColdStart(Struct, frozen=True):
-    """All that a fresh interpreter is told: what to run, and how to read the flow."""
+    """All that a fresh interpreter is told: what to run, and how to read the flow.
+
+    `sources`: what the files of the project said when the flow was described, by path.
+    """
 
     spec: TaskSpec
     options: LoadOptions
+    sources: Mapping[str, bytes]
 
 
 class Cancel(Struct, frozen=True):

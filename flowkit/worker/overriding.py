@@ -17,6 +17,7 @@ from flowkit.errors import FlowkitError, NotFound, UsageError
 from flowkit.store import Store
 from flowkit.values import Digest, Digests, Failure, StoreAddress
 from flowkit.worker.failure import failure_of
+from flowkit.worker.imports import ExactLoader, project_imports
 
 NAME: Final = "ARTIFACTS"
 _MODULE: Final = "flowkit_artifacts"
@@ -134,7 +135,9 @@ def _artifacts(request: Override) -> dict[str, Any]:
     for folder in (os.path.dirname(request.flow_file), os.path.dirname(request.module)):
         if folder not in sys.path:
             sys.path.insert(0, folder)
-    found = importlib.util.spec_from_file_location(_MODULE, request.module)
+        project_imports.enter(folder)
+    loader = ExactLoader(_MODULE, request.module)
+    found = importlib.util.spec_from_file_location(_MODULE, request.module, loader=loader)
     assert found is not None
     assert found.loader is not None
     module = importlib.util.module_from_spec(found)

@@ -35,6 +35,7 @@ from flowkit.worker.ending import end_without, threads_to_wait_for
 from flowkit.worker.exit_hooks import call_exit_hooks_in_children
 from flowkit.worker.failure import failure_of
 from flowkit.worker.hazards import unsafe_to_fork
+from flowkit.worker.imports import project_imports
 from flowkit.worker.libc import flush_streams, outlive_parent
 from flowkit.worker.loading import (
     FlowNotImportable,
@@ -293,7 +294,8 @@ class Zygote:
             self._hang_up()
             if cold:
                 self._signals.reset()
-                _exec_cold(self._loaded, ColdStart(spec, self._cold_options), stdout, stderr)
+                start = ColdStart(spec, self._cold_options, project_imports.sources)
+                _exec_cold(self._loaded, start, stdout, stderr)
             capture(stdout, stderr)
             os.close(stdout)
             os.close(stderr)
@@ -361,6 +363,7 @@ def run_cold(file: str, spec_descriptor: int) -> int:
     with os.fdopen(spec_descriptor, "rb") as spec_file:
         spec_file.seek(0)
         submit = wire.decode(ColdStart, spec_file.read(), name="task spec")
+    project_imports.take(submit.sources)
     try:
         loaded = load_flow(file, submit.spec.run.flow, submit.options)
         imported = threads_to_wait_for()
