@@ -17,7 +17,7 @@ from flowkit.store.hashing import Pieces
 from flowkit.values import Digest
 
 RECIPE_FROM_BYTES: Final = 1 << 20
-EXTENTS_MAX: Final = 1024
+EXTENTS_MAX: Final = 16 << 10
 SOURCES_MAX: Final = 64
 
 _CHUNK_MIN: Final = 8 << 10

@@ -126,6 +126,22 @@ def test_constant_bytes_need_few_extents(store: Store, storage: MemoryStorage) -
     assert np.array_equal(Store(storage).load(changed.artifacts["x"]), value)
 
 
+def test_changes_in_very_many_places_cost_what_changed(
+    store: Store, storage: MemoryStorage
+) -> None:
+    """A gigabyte with 8 KB in a hundred changed all over takes some thousand extents."""
+    base = noise(64 * MEGABYTE)
+    manifest, _ = save(store, base)
+    before = stored_bytes(storage)
+    value = base.copy()
+    value[:: 96 << 10] += 1
+    changed, _ = save(store, value, manifest)
+    recipe = storage.read(key_of(large_part(changed), ".recipe"))
+    assert recipe.count(b'"offset"') > 1024
+    assert stored_bytes(storage) - before < 0.7 * len(value)
+    assert np.array_equal(Store(storage).load(changed.artifacts["x"]), value)
+
+
 @pytest.mark.parametrize(
     "value", [noise(2 * MEGABYTE, seed=5), noise(MEGABYTE // 2)], ids=["unlike", "small"]
 )
