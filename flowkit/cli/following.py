@@ -47,23 +47,27 @@ class _Follower:
 
     def news(self, *, final: bool) -> Iterator[Said]:
         """Return the lines that are new, in order of time."""
-        from flowkit.cli.targets import find_target, tasks_of
+        from flowkit.cli.targets import find_target, tasks_with_logs
+        from flowkit.client import KnownLogs
 
         target = self._target
         if target.task is not None:
             target = find_target(self._workspace, f"{target.run.run}/{target.task.key}")
+        known = KnownLogs(self._workspace)
         found = [
-            self._lines(task, Attempt(task.computed_by.key, number), final=final)
-            for task in tasks_of(self._workspace, target)
-            for number in self._numbers(task)
+            self._lines(task, attempt, final=final)
+            for task in tasks_with_logs(self._workspace, target, known)
+            for attempt in self._attempts(task)
+            if known.has(task.computed_in, attempt)
         ]
         return merge(*found, key=lambda one: one[2].time_us)
 
-    def _numbers(self, task: TaskRow) -> Iterator[int]:
+    def _attempts(self, task: TaskRow) -> Iterator[Attempt]:
         run, key = task.computed_in, task.computed_by.key
         for number in range(task.attempt.number + 1):
-            if (run, Attempt(key, number)) not in self._settled:
-                yield number
+            attempt = Attempt(key, number)
+            if (run, attempt) not in self._settled:
+                yield attempt
 
     def _lines(self, task: TaskRow, attempt: Attempt, *, final: bool) -> list[Said]:
         from flowkit.client import read_log

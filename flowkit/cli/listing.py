@@ -20,7 +20,13 @@ from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
 from flowkit.cli.offers import offer_flows
 from flowkit.cli.screen import print_table, say
-from flowkit.cli.targets import count_tasks, find_target, pathspec_argument, tasks_of
+from flowkit.cli.targets import (
+    count_tasks,
+    each_task,
+    find_target,
+    pathspec_argument,
+    tasks_of,
+)
 from flowkit.cli.text import (
     MISSING,
     human_duration,
@@ -206,7 +212,7 @@ def _say_more(number: int) -> None:
 
 def artifacts_of(workspace: Workspace, target: Target) -> Iterator[dict[str, Any]]:
     """Describe every artifact of the tasks of a target, from their manifests."""
-    for task in tasks_of(workspace, target):
+    for task in each_task(workspace, target):
         if task.outcome is not None:
             manifest = workspace.store.manifest(task.outcome.manifest)
             for name, entry in sorted(manifest.artifacts.items()):

@@ -14,11 +14,18 @@ from flowkit.cli.command import Command, command, json_option
 from flowkit.cli.following import Said, follow
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import print_json
-from flowkit.cli.targets import find_target, pathspec_argument, tasks_of
+from flowkit.cli.targets import (
+    Target,
+    count_tasks,
+    find_target,
+    pathspec_argument,
+    tasks_of,
+    tasks_with_logs,
+)
 from flowkit.cli.text import task_label, utc_time
 from flowkit.errors import NotFound, UsageError
 from flowkit.logs import whole_lines
-from flowkit.values import Attempt
+from flowkit.values import Attempt, RunId
 
 if TYPE_CHECKING:
     from flowkit.client import Workspace
@@ -90,8 +97,7 @@ def print_logs(
 
         follow(workspace, target, show)
         return
-    tasks = tasks_of(workspace, target)
-    logs = [_lines_of(workspace, task, attempt) for task in tasks]
+    logs = _logs_of(workspace, target, attempt)
     bare = not as_json and (no_prefix or bool(invocation.overrides.get("quiet")))
     # Each task's lines keep their order, even where its clock went back.
     mixed = chain(*logs) if bare else merge(*logs, key=lambda one: one[2].time_us)
@@ -99,7 +105,9 @@ def print_logs(
     if as_json:
         print_json("logs", lines=[_document(one) for one in said])
     else:
-        _print(said, prefix=len(tasks) > 1 and not bare, timestamps=timestamps)
+        several = not bare and target.task is None
+        prefix = several and count_tasks(workspace, target, status=None) > 1
+        _print(said, prefix=prefix, timestamps=timestamps)
 
 
 show_logs = Command(
@@ -113,18 +121,37 @@ show_logs = Command(
 """`logs show` is what Metaflow's flow scripts call it."""
 
 
-def _lines_of(workspace: Workspace, task: TaskRow, number: int | None) -> Iterator[Said]:
-    from flowkit.client import printing_attempt, read_log
+def _logs_of(workspace: Workspace, target: Target, number: int | None) -> list[Iterator[Said]]:
+    """Return the lines of each task of a target; of attempt `number` instead of what they printed.
 
+    Raises NotFound if a task has no such attempt.
+    """
+    from flowkit.client import KnownLogs, printing_attempt
+
+    known = KnownLogs(workspace)
+    found: list[Iterator[Said]] = []
     if number is None:
-        run, attempt = printing_attempt(workspace, task)
-    elif number > task.attempt.number:
-        raise NotFound(
-            f"task `{task.run}/{task.key}` has no attempt {number}",
-            hint=f"its last attempt is {task.attempt.number}",
-        )
+        tasks = tasks_with_logs(workspace, target, known)
     else:
-        run, attempt = task.computed_in, Attempt(task.computed_by.key, number)
+        tasks = tasks_of(workspace, target)
+    for task in tasks:
+        if number is None:
+            run, attempt = printing_attempt(workspace, task)
+        elif number > task.attempt.number:
+            raise NotFound(
+                f"task `{task.run}/{task.key}` has no attempt {number}",
+                hint=f"its last attempt is {task.attempt.number}",
+            )
+        else:
+            run, attempt = task.computed_in, Attempt(task.computed_by.key, number)
+        if known.has(run, attempt):
+            found.append(_lines_of(workspace, task, run, attempt))
+    return found
+
+
+def _lines_of(workspace: Workspace, task: TaskRow, run: RunId, attempt: Attempt) -> Iterator[Said]:
+    from flowkit.client import read_log
+
     for line in whole_lines(read_log(workspace, run, attempt)):
         yield task, attempt, line
 

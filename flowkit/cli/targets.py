@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,10 @@ from flowkit.cli.offers import offer_pathspecs, offer_runs
 from flowkit.errors import UsageError
 
 if TYPE_CHECKING:
-    from flowkit.client import Workspace
+    from flowkit.client import KnownLogs, Workspace
     from flowkit.metadata import AttemptStatus, RunRow, TaskRow
+
+_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,28 @@ def tasks_of(
             break
         found += index.tasks(run, row.step, status=status, limit=left)
     return found
+
+
+def each_task(workspace: Workspace, target: Target) -> Iterator[TaskRow]:
+    """Yield what `tasks_of` returns, asked for a page at a time: for those who may stop early."""
+    if target.task is not None:
+        yield target.task
+        return
+    index, run = workspace.metadata, target.run.run
+    for step in [target.step] if target.step else [row.step for row in index.steps(run)]:
+        page = index.tasks(run, step, limit=_PAGE)
+        while page:
+            yield from page
+            page = index.tasks(run, step, after=page[-1].key, limit=_PAGE)
+
+
+def tasks_with_logs(workspace: Workspace, target: Target, logs: KnownLogs) -> list[TaskRow]:
+    """Return those of `tasks_of` that may have printed something, in the same order."""
+    if target.task is not None:
+        return [target.task]
+    run = target.run.run
+    steps = workspace.metadata.steps(run, target.step)
+    return [task for row in steps for task in logs.tasks(run, row)]
 
 
 def count_tasks(workspace: Workspace, target: Target, *, status: AttemptStatus | None) -> int:

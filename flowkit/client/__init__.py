@@ -42,7 +42,13 @@ if TYPE_CHECKING:
     from flowkit.client.step import Step
     from flowkit.client.tags import check_tags
     from flowkit.client.task import Task
-    from flowkit.client.task_logs import live_folder, live_log, printing_attempt, read_log
+    from flowkit.client.task_logs import (
+        KnownLogs,
+        live_folder,
+        live_log,
+        printing_attempt,
+        read_log,
+    )
     from flowkit.client.values import ArtifactMissing
     from flowkit.client.views import missing_flow, missing_run
     from flowkit.client.workspace import (
@@ -60,6 +66,7 @@ __all__ = [
     "DataArtifact",
     "Explanation",
     "Flow",
+    "KnownLogs",
     "Metadatum",
     "Metaflow",
     "MetaflowNamespaceMismatch",
@@ -113,7 +120,7 @@ __getattr__ = loads(
         "flowkit.client.step": "Step",
         "flowkit.client.tags": "check_tags",
         "flowkit.client.task": "Task",
-        "flowkit.client.task_logs": "live_folder live_log printing_attempt read_log",
+        "flowkit.client.task_logs": "KnownLogs live_folder live_log printing_attempt read_log",
         "flowkit.client.values": "ArtifactMissing",
         "flowkit.client.views": "missing_flow missing_run",
         "flowkit.client.workspace": "Workspace current_workspace open_workspace use_workspace",

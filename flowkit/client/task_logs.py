@@ -5,14 +5,61 @@ It is in the store once the attempt has ended, in a live file until then.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 from flowkit.client.workspace import Workspace
 from flowkit.errors import StoreError
 from flowkit.logs import LogLine, parse_log
-from flowkit.metadata import AttemptRow
+from flowkit.metadata import AttemptRow, StepRow, TaskRow
 from flowkit.values import Attempt, RunId
+
+
+class KnownLogs:
+    """Which attempts have a log, told by a listing a step: most tasks of a wide run are silent.
+
+    What begins to print later is not known to it.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._names: dict[tuple[RunId, str], Set[str]] = {}
+
+    def has(self, run: RunId, attempt: Attempt) -> bool:
+        """Whether an attempt printed anything."""
+        key = attempt.key
+        return f"{key.task_id}-{attempt.number}" in self._of(run, key.step)
+
+    def tasks(self, run: RunId, step: StepRow) -> list[TaskRow]:
+        """Return the tasks of a step that may have printed, in order; of a clone, its origin."""
+        index = self._workspace.metadata
+        if not step.cloned:
+            ids = {name.rpartition("-")[0] for name in self._of(run, step.step)}
+            return index.find_tasks(run, step.step, ids)
+        if any(self._of(one, step.step) for one in (run, *index.origins(run, step.step))):
+            return index.tasks(run, step.step)
+        return []
+
+    def _of(self, run: RunId, step: str) -> Set[str]:
+        """Return `<task id>-<number>` for each attempt at a step that has a log."""
+        known = self._names.get((run, step))
+        if known is None:
+            growing = self._growing(run, step)
+            # Asked second: a log moves into the store, and never back.
+            known = {*growing, *self._workspace.store.logged(run, step)}
+            self._names[run, step] = known
+        return known
+
+    def _growing(self, run: RunId, step: str) -> list[str]:
+        home = self._workspace.settings.home
+        try:
+            names = os.listdir(live_folder(home, run) / step)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise _unreadable(f"the logs of `{run}/{step}`", home, error) from error
+        return [name.removesuffix(".log") for name in names]
 
 
 def live_log(home: Path, run: RunId, attempt: Attempt) -> Path:
@@ -36,10 +83,8 @@ def read_log(workspace: Workspace, run: RunId, attempt: Attempt) -> Iterator[Log
             # It may have moved into the store since that was asked.
             data = workspace.store.log(run, attempt) or b""
         except OSError as error:
-            raise StoreError(
-                f"the log of `{run}/{attempt.key}` cannot be read: {error.strerror}",
-                hint=f"make the files below `{workspace.settings.home}` readable",
-            ) from error
+            home = workspace.settings.home
+            raise _unreadable(f"the log of `{run}/{attempt.key}`", home, error) from error
     return parse_log(data, name=f"log of {run}/{attempt.key}")
 
 
@@ -66,3 +111,9 @@ def _stood_in(row: AttemptRow, before: AttemptRow) -> bool:
     raised has a traceback, and a process that died left none.
     """
     return row.caught is not None and row.caught == before.failure and not row.caught.traceback
+
+
+def _unreadable(what: str, home: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{what} cannot be read: {error.strerror}", hint=f"make the files below `{home}` readable"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
@@ -266,6 +266,15 @@ class Metadata:
         wanted = TaskFilter(run=run, step=step, keys=keys)
         found = tasks.read_tasks(self._database, wanted, limit=1, offset=0)
         return found[0] if found else None
+
+    def find_tasks(self, run: RunId, step: str, task_ids: Iterable[str]) -> list[TaskRow]:
+        """Return the latest attempts of the tasks with these ids, in the order of their keys."""
+        keys = sorted(key for one in task_ids for key in candidates(step, one))
+        return tasks.read_named_tasks(self._database, run, keys)
+
+    def origins(self, run: RunId, step: str) -> list[RunId]:
+        """Return the runs that computed clones among a step's tasks."""
+        return tasks.read_origins(self._database, run, step)
 
     def attempts(self, run: RunId, key: TaskKey) -> list[AttemptRow]:
         """Return all attempts of a task, first one first."""

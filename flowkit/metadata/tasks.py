@@ -131,6 +131,24 @@ def read_tasks(
     return _read_attempts(database, wanted.run, (sql, parameters))
 
 
+def read_named_tasks(database: Database, run: RunId, keys: Sequence[TaskKey]) -> list[AttemptRow]:
+    """Return the latest attempt of each of these tasks of one step, in the order of the keys."""
+    found: list[AttemptRow] = []
+    for start in range(0, len(keys), _MOST_ASKED):
+        some = tuple(keys[start : start + _MOST_ASKED])
+        wanted = TaskFilter(run=run, step=some[0].step, keys=some)
+        found += read_tasks(database, wanted, limit=None, offset=0)
+    return found
+
+
+def read_origins(database: Database, run: RunId, step: str) -> list[RunId]:
+    """Return the runs that computed clones among a step's tasks."""
+    sql = """SELECT DISTINCT origin FROM attempts
+        WHERE flow = ? AND run = ? AND step = ? AND origin IS NOT NULL ORDER BY origin"""
+    parameters = (run.flow, run.id, step)
+    return database.read(sql, parameters, lambda rows: [run_named(origin) for (origin,) in rows])
+
+
 def read_attempts(database: Database, run: RunId, key: TaskKey) -> list[AttemptRow]:
     """Return all attempts of a task, first one first."""
     sql = f"""SELECT {_COLUMNS} FROM attempts a WHERE a.flow = ? AND a.run = ? AND a.step = ?

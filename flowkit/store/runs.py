@@ -198,6 +198,11 @@ class RunRecords:
         body = self._find(_log_key(run, attempt), "log")
         return None if body is None else bytes(body)
 
+    def logged(self, run: RunId, step: str) -> Iterator[str]:
+        """Yield `<task id>-<number>` for each attempt at a step of which a log was recorded."""
+        keys = self._gate.reading.list(f"{run_folder(run)}/logs/{step}")
+        return (name.removesuffix(".log") for name in _names(keys))
+
     def create_card(self, run: RunId, card: StoredCard) -> bool:
         """Record a card of an attempt."""
         body = compress(Pieces([wire.encode(card)]))

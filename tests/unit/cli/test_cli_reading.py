@@ -13,7 +13,8 @@ import pytest
 
 from flowkit.client import live_log
 from flowkit.logs import encode_line
-from flowkit.values import Attempt, Failure, TaskKey
+from flowkit.store import Store
+from flowkit.values import Attempt, Failure, TaskKey, TaskResult
 
 Call = Callable[..., Any]
 
@@ -61,6 +62,28 @@ def test_json_has_utc_times_and_whole_ids(call: Call, good: Any) -> None:
     (artifact,) = call("list", "artifacts", "Train/12/pick", "--json").json["artifacts"]
     assert artifact["task"] == "Train/12/pick/0"
     assert len(artifact["digest"]) == 64
+
+
+def test_artifacts_of_more_tasks_than_a_page_are_all_listed(
+    call: Call, tell: Any, workspace: Any
+) -> None:
+    story = tell(15)
+    outcome = story.succeed(TaskKey("start"), name="x")
+    row = workspace.metadata.task(story.run, TaskKey("start"))
+    made = [
+        TaskResult(
+            attempt=Attempt(TaskKey("fit", (at,))),
+            status="succeeded",
+            started_at=row.started_at,
+            finished_at=row.finished_at,
+            outcome=outcome,
+        )
+        for at in range(1001)
+    ]
+    workspace.metadata.record_results(story.run, made)
+    found = call("list", "artifacts", "Train/15", "--limit", "2000", "--json").json["artifacts"]
+    tasks = ["start/0", *(f"fit/{at}" for at in range(1001))]
+    assert [one["task"] for one in found] == [f"Train/15/{task}" for task in tasks]
 
 
 def test_json_is_the_same_at_every_call(call: Call, good: Any) -> None:
@@ -247,6 +270,27 @@ def test_the_log_of_a_process_that_died_is_the_tasks_where_catch_stood_in(
 def test_timestamps_are_utc(call: Call, good: Any) -> None:
     said = call("logs", "Train/12/start", "--timestamps")
     assert said.out.splitlines()[0] == "2023-11-14 22:13:20.000000 hello"
+
+
+def test_only_logs_that_are_there_are_asked_for(
+    call: Call, good: Any, tell: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    read = Store.log
+    monkeypatch.setattr(
+        Store, "log", lambda self, run, one: asked.append(str(one)) or read(self, run, one)
+    )
+    keys = [TaskKey("fit", (at,)) for at in range(3, 40)]
+    outcomes = {key: good.succeed(key) for key in keys}
+    good.print(TaskKey("fit", (20,)), ("stdout", b"twenty\n"))
+    lines = call("logs", "Train/12/fit", "--stdout").out.splitlines()
+    assert {line.split(" | ")[0] for line in lines} == {"fit[0]", "fit[1]", "fit[20]"}
+    assert len(asked) == 3
+    again = tell(17, origin=good.run)
+    key = TaskKey("fit", (20,))
+    again.clone(key, good, outcomes[key])
+    assert call("logs", "Train/17").out == "twenty\n"
+    assert len(asked) == 4
 
 
 def test_logs_as_json_name_task_stream_and_time(call: Call, good: Any) -> None:

@@ -421,3 +421,25 @@ def test_what_was_computed_is_found_by_its_fingerprint(
     row = index.task(newer.run, TaskKey("fit", (5,)))
     assert row is not None
     assert (row.computed_in, row.computed_by) == (older.run, Attempt(TaskKey("fit", (0,))))
+
+
+def test_tasks_are_found_by_their_ids_in_order(index: Metadata, success: Result) -> None:
+    made = [success("fit", at) for at in range(12)] + [success("fit", 10, attempt=1)]
+    index.record_results(RUN, [*made, success("start"), success("pick", 3)])
+    found = index.find_tasks(RUN, "fit", ["10", "2", "0", "3", "99", "no id", "-1"])
+    assert task_ids(found) == ["0", "2", "3", "10"]
+    assert found[-1].attempt.number == 1
+    assert index.find_tasks(RUN, "fit", []) == []
+    many = index.find_tasks(RUN, "fit", map(str, range(2000)))
+    assert task_ids(many) == [str(at) for at in range(12)]
+    assert task_ids(index.find_tasks(RUN, "start", ["0"])) == ["0"]
+
+
+def test_the_origins_of_a_steps_clones_are_told(
+    index: Metadata, success: Result, digest: Callable[[int], Digest]
+) -> None:
+    index.record_results(RUN, [success("fit", 7), success("pick")])
+    index.record_clones(clones(digest))
+    assert index.origins(RUN, "fit") == [RunId("Train", "older")]
+    assert index.origins(RUN, "start") == [RunId("Train", "0")]
+    assert index.origins(RUN, "pick") == []
