@@ -65,7 +65,7 @@ class RunEnd(Struct, frozen=True, kw_only=True):
         return 0 if self.status == "succeeded" else 130
 
 
-class Clone(Struct, frozen=True, kw_only=True):
+class Clone(Struct, frozen=True, kw_only=True, gc=False):
     """A task of an earlier run that stands for one of this run's.
 
     `origin` is the run that computed it, however many resumes ago, and `attempt` the number of

@@ -1,7 +1,9 @@
 """The frozen values that rooms hand to one another.
 
 Each is plain data: no file, no clock, no process. Those that cross a process or a disk are
-encoded by `flowkit.wire`.
+encoded by `flowkit.wire`. Those that a wide run has by the hundred thousand are hidden from the
+garbage collector (`gc=False`), which would look at all of them again and again: they hold nothing
+that could lead back to them.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ class Digest(bytes):
     @classmethod
     def parse(cls, text: str) -> Digest:
         """Read 64 hex digits. Raises ValueError for anything else."""
-        return cls(bytes.fromhex(text))
+        raw = bytes.fromhex(text)
+        # Straight past `__new__`, which would look again: indexes hold them by the ten thousand.
+        return super().__new__(cls, raw) if len(raw) == cls.SIZE else cls(raw)
 
     def __str__(self) -> str:
         return self.hex()[:12]
@@ -86,7 +90,7 @@ class Digests(Sequence[Digest]):
         return f"Digests({len(self)})"
 
 
-class RunId(Struct, frozen=True, order=True):
+class RunId(Struct, frozen=True, order=True, gc=False):
     """One run of a flow; prints as its pathspec `Flow/12`."""
 
     flow: str
@@ -96,7 +100,7 @@ class RunId(Struct, frozen=True, order=True):
         return f"{self.flow}/{self.id}"
 
 
-class TaskKey(Struct, frozen=True, order=True):
+class TaskKey(Struct, frozen=True, order=True, gc=False):
     """Which execution of a step: the same key in every run of the flow.
 
     `path` has one index per open foreach, outermost first; `iteration` counts the turns of a
@@ -140,7 +144,7 @@ class TaskKey(Struct, frozen=True, order=True):
         return f"{self.step}/{self.task_id}"
 
 
-class Attempt(Struct, frozen=True, order=True):
+class Attempt(Struct, frozen=True, order=True, gc=False):
     """One try at a task; numbered from 0 within its key."""
 
     key: TaskKey
@@ -150,7 +154,7 @@ class Attempt(Struct, frozen=True, order=True):
         return f"{self.key} (attempt {self.number})"
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, gc=False):
     """Where some bytes of an artifact are.
 
     `packed_at` is None: they are the object named `digest`, whole. Otherwise they start at that
@@ -163,7 +167,7 @@ class Part(Struct, frozen=True):
     packed_at: int | None = None
 
 
-class ArtifactEntry(Struct, frozen=True, kw_only=True):
+class ArtifactEntry(Struct, frozen=True, kw_only=True, gc=False):
     """One artifact in a manifest: how to load it, and its identity.
 
     `digest` covers the serializer's tag and the contents of all parts, wherever they lie: equal
@@ -227,7 +231,7 @@ class Failure(Struct, frozen=True, kw_only=True):
     exit_code: int = 1
 
 
-class Frame(Struct, frozen=True):
+class Frame(Struct, frozen=True, gc=False):
     """One open foreach around a task: which element of how many, and who holds the elements.
 
     `items` is the manifest of the task that fanned out.
@@ -239,7 +243,7 @@ class Frame(Struct, frozen=True):
     items: Digest
 
 
-class Outcome(Struct, frozen=True, kw_only=True):
+class Outcome(Struct, frozen=True, kw_only=True, gc=False):
     """How a task that succeeded goes on: its manifest, and what it decided.
 
     `width`: the number of elements, if the step is a foreach. `choice`: the step chosen, if it

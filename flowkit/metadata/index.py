@@ -130,11 +130,14 @@ class Metadata:
             if not recording.is_deleted(connection, run):
                 recording.insert_results(connection, run, results)
 
-    def record_clones(self, clones: Clones) -> None:
-        """Note which tasks of earlier runs stand for the run's own."""
+    def record_clones(self, clones: Clones, *, source: RunId | None = None) -> None:
+        """Note which tasks of earlier runs stand for the run's own.
+
+        `source`: all are among what `finished` told of that run, which makes many of them cheap.
+        """
         with self._database.writing() as connection:
             if not recording.is_deleted(connection, clones.run):
-                recording.insert_clones(connection, clones)
+                recording.insert_clones(connection, clones, source)
 
     def record_end(self, end: RunEnd) -> None:
         """Note that a run ended."""

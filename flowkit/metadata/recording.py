@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -25,16 +26,25 @@ _COLUMNS = (
     "manifest, width, choice, failure, caught, origin, host, pid, cpu_s, peak_memory_bytes, "
     "fingerprint, origin_position"
 )
+_ON_CONFLICT = "ON CONFLICT (flow, run, step, position, attempt) DO"
 _INSERT_ATTEMPT = f"""INSERT INTO attempts ({_COLUMNS})
     VALUES ({", ".join("?" * len(_COLUMNS.split(", ")))})
-    ON CONFLICT (flow, run, step, position, attempt) DO """
+    {_ON_CONFLICT} """
 _KEY_COLUMNS = 6
 _ATTEMPT_IF_NEW = _INSERT_ATTEMPT + "NOTHING"
-_ATTEMPT = (
-    _INSERT_ATTEMPT
-    + "UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[_KEY_COLUMNS:])
+_UPDATE = "UPDATE SET " + ", ".join(
+    f"{name} = excluded.{name}" for name in _COLUMNS.split(", ")[_KEY_COLUMNS:]
 )
+_ATTEMPT = _INSERT_ATTEMPT + _UPDATE
+
+_COUNT_SUCCEEDED = """SELECT step, COUNT(*) FROM attempts
+    WHERE flow = ? AND run = ? AND status = 'succeeded' GROUP BY step"""
+_COPY_SUCCEEDED = f"""INSERT INTO attempts ({_COLUMNS})
+    SELECT ?, ?, step, position, attempt, task_id, 'succeeded', NULL, NULL,
+        manifest, width, choice, NULL, NULL, COALESCE(origin, flow || '/' || run), '', 0, 0.0, 0,
+        fingerprint, origin_position
+    FROM attempts WHERE flow = ? AND run = ? AND step = ? AND status = 'succeeded'
+    ORDER BY fingerprint {_ON_CONFLICT} {_UPDATE}"""
 
 
 def microseconds(time: datetime) -> int:
@@ -99,8 +109,12 @@ def insert_results(connection: Connection, run: RunId, results: Iterable[TaskRes
     connection.executemany(_ATTEMPT, [_result_row(run, result) for result in results])
 
 
-def insert_clones(connection: Connection, clones: Clones) -> None:
-    """Insert a row for each task that an earlier run's stands for."""
+def insert_clones(connection: Connection, clones: Clones, source: RunId | None = None) -> None:
+    """Insert a row for each task that an earlier run's stands for.
+
+    With `source`, all are of tasks with the same keys in that run, as `read_finished` tells.
+    """
+    copied = _copy_steps(connection, clones, source) if source is not None else ()
     run = clones.run
     connection.executemany(
         _ATTEMPT,
@@ -124,8 +138,24 @@ def insert_clones(connection: Connection, clones: Clones) -> None:
                 position(clone.origin_key) if clone.origin_key else None,
             )
             for clone in clones.clones
+            if clone.key.step not in copied
         ],
     )
+
+
+def _copy_steps(connection: Connection, clones: Clones, source: RunId) -> set[str]:
+    """Copy the rows of those steps of which every task that succeeded is cloned; return these.
+
+    By the order of fingerprints, of which there may be a hundred thousand: their index is the
+    part that would otherwise be written all over, again and again.
+    """
+    there = connection.execute(_COUNT_SUCCEEDED, (source.flow, source.id))
+    wanted = Counter(clone.key.step for clone in clones.clones)
+    steps = {step for step, count in there if wanted[step] == count}
+    for step in steps:
+        parameters = (clones.run.flow, clones.run.id, source.flow, source.id, step)
+        connection.execute(_COPY_SUCCEEDED, parameters)
+    return steps
 
 
 def insert_end(connection: Connection, end: RunEnd) -> None:

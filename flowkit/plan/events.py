@@ -20,7 +20,7 @@ class RunStarted(Struct, frozen=True):
     reusable: Mapping[TaskKey, Outcome] = field(default_factory=dict)
 
 
-class TaskSucceeded(Struct, frozen=True):
+class TaskSucceeded(Struct, frozen=True, gc=False):
     """An attempt ended well."""
 
     attempt: Attempt
@@ -58,7 +58,7 @@ class ReusableFound(Struct, frozen=True):
 Event = RunStarted | TaskSucceeded | TaskFailed | ClockTicked | CancelRequested | ReusableFound
 
 
-class StartTask(Struct, frozen=True):
+class StartTask(Struct, frozen=True, gc=False):
     """Start an attempt. `fallback`: no user code, `@catch` stands in for a process that died.
 
     `inputs` are manifests in split order, one for a step that is no join. `input_steps` names the
@@ -75,7 +75,7 @@ class StartTask(Struct, frozen=True):
     fallback: bool = False
 
 
-class CloneTask(Struct, frozen=True):
+class CloneTask(Struct, frozen=True, gc=False):
     """Record that an earlier run's task stands for this one; nothing is started."""
 
     key: TaskKey

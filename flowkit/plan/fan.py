@@ -7,14 +7,14 @@ when they come back.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from flowkit.errors import FlowkitBug
 from flowkit.plan.events import StartTask
-from flowkit.values import Attempt, Digest, Digests, Frame, TaskKey
+from flowkit.values import Attempt, Digest, Digests, Frame, Outcome, TaskKey
 
 
 class Fan(Struct, kw_only=True):
@@ -58,15 +58,23 @@ class Fan(Struct, kw_only=True):
         return self.task(index)
 
 
-def tasks_in(fan: Fan, keys: Container[TaskKey]) -> Iterator[StartTask]:
-    """Yield the first attempts of those elements whose tasks are named."""
-    return (fan.task(index) for index in fan.indexes if fan.key(index) in keys)
+def cloned_in(
+    fan: Fan, reusable: Mapping[TaskKey, Outcome]
+) -> tuple[list[tuple[TaskKey, Outcome]], Fan | None]:
+    """Return the elements whose tasks are named, in order; and the others as a smaller fan.
 
-
-def fan_without(fan: Fan, keys: Container[TaskKey]) -> Fan | None:
-    """Return the elements whose tasks are not named, as a smaller fan; None if there are none."""
-    others = array("Q", (index for index in fan.indexes if fan.key(index) not in keys))
-    return replace(fan, indexes=others) if others else None
+    That is None if there are none.
+    """
+    found: list[tuple[TaskKey, Outcome]] = []
+    others = array("Q")
+    for index in fan.indexes:
+        key = fan.key(index)
+        outcome = reusable.get(key)
+        if outcome is None:
+            others.append(index)
+        else:
+            found.append((key, outcome))
+    return found, replace(fan, indexes=others) if others else None
 
 
 def split_fan(fan: Fan, size: int) -> tuple[Fan, Fan | None]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
-from flowkit.graph import Graph
+from flowkit.graph import Graph, Kind
 from flowkit.plan.events import StartTask
-from flowkit.plan.fan import Arrivals
-from flowkit.values import Attempt, Digest, TaskKey
+from flowkit.plan.fan import Arrivals, Fan
+from flowkit.values import Attempt, Digest, Frame, Outcome, TaskKey
 
 
 class Joins:
@@ -30,10 +32,45 @@ class Joins:
         else:
             position, width = self._graph.branch_of(key.step, split.name), len(split.targets)
             waiting = TaskKey(join, key.path)
+        arrivals = self._at(waiting, width)
+        arrivals.add(position, manifest, self._graph.rank(key.step))
+        return self._complete(waiting, arrivals, frames=frames, joined=joined)
+
+    def closing(self, fan: Fan) -> str | None:
+        """Return the join that closes a fan if its elements hand over to that and no other step."""
+        node = self._graph[fan.step]
+        if node.kind is not Kind.LINEAR:
+            return None
+        (target,) = node.targets
+        is_closed = self._graph[target].is_join and self._graph.split_of(target) == fan.origin.step
+        return target if is_closed else None
+
+    def arrive_at_once(
+        self, join: str, fan: Fan, outcomes: Iterable[tuple[TaskKey, Outcome]]
+    ) -> StartTask | None:
+        """Take what elements of a fan have left for the join that closes it, as `arrive` does."""
+        waiting, rank = TaskKey(join, fan.origin.path), self._graph.rank(fan.step)
+        arrivals = self._at(waiting, fan.width)
+        for key, outcome in outcomes:
+            arrivals.add(key.path[-1], outcome.manifest, rank)
+        joined = Frame(fan.origin.step, 0, fan.width, fan.manifest)
+        return self._complete(waiting, arrivals, frames=fan.frames, joined=joined)
+
+    def _at(self, waiting: TaskKey, width: int) -> Arrivals:
         arrivals = self._waiting.get(waiting)
         if arrivals is None:
             arrivals = self._waiting[waiting] = Arrivals(width)
-        arrivals.add(position, manifest, self._graph.rank(key.step))
+        return arrivals
+
+    def _complete(
+        self,
+        waiting: TaskKey,
+        arrivals: Arrivals,
+        *,
+        frames: tuple[Frame, ...],
+        joined: Frame | None,
+    ) -> StartTask | None:
+        """Return the join's task if all has arrived that it waits for."""
         if arrivals.missing:
             return None
         del self._waiting[waiting]

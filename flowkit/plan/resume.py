@@ -71,11 +71,13 @@ def reusable(
             reason = f"comes after `{from_step}`"
         if reason is not None:
             reasons[step] = reason
-    held = {
-        key: outcome
-        for key, outcome in finished.items()
-        if key.step in graph and key.step not in reasons
-    }
+    held = finished
+    if not ran.issubset(set(graph).difference(reasons)):
+        held = {
+            key: outcome
+            for key, outcome in finished.items()
+            if key.step in graph and key.step not in reasons
+        }
     return ResumePlan(held, reasons, tuple(step for step in mended if step not in reasons))
 
 

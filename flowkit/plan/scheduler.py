@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Literal
 
 from msgspec.structs import replace
 
@@ -27,7 +26,7 @@ from flowkit.plan.events import (
     TaskFailed,
     TaskSucceeded,
 )
-from flowkit.plan.fan import Fan, fan_without, split_fan, tasks_in
+from flowkit.plan.fan import Fan, cloned_in, split_fan
 from flowkit.plan.gang import Gang, Roll, gang_of, tasks_of
 from flowkit.plan.joins import Joins
 from flowkit.plan.tally import StepProgress, Tally
@@ -180,16 +179,21 @@ class Scheduler:
             self._tallies[key.step].cloned += 1
             yield CloneTask(key, outcome)
             for item in reversed(self._hand_over(task, outcome)):
-                if isinstance(item, Gang):
-                    if item.is_in(reusable):
-                        stack.append(iter(item.tasks))
-                    else:
-                        yield from self._line_up(item)
+                if isinstance(item, Gang) and item.is_in(reusable):
+                    stack.append(iter(item.tasks))
+                elif isinstance(item, Gang):
+                    yield from self._line_up(item)
                 elif isinstance(item, Fan):
-                    others = fan_without(item, reusable)
+                    found, others = cloned_in(item, reusable)
                     if others is not None:
                         yield from self._line_up(others)
-                    stack.append(iter(tasks_in(item, reusable)))
+                    if (join := self._joins.closing(item)) is None:
+                        stack.append(map(item.task, (key.path[-1] for key, _ in found)))
+                        continue
+                    self._tallies[item.step].cloned += len(found)
+                    yield from (CloneTask(*one) for one in found)
+                    if joined := self._joins.arrive_at_once(join, item, found):
+                        stack.append(iter((self._known(joined),)))
                 else:
                     stack.append(iter((item,)))
 
@@ -222,7 +226,8 @@ class Scheduler:
         found: Sequence[StartTask] = ()
         others: StartTask | Fan | Gang | None = item
         if isinstance(item, Fan):
-            found, others = list(tasks_in(item, reusable)), fan_without(item, reusable)
+            named, others = cloned_in(item, reusable)
+            found = [item.task(key.path[-1]) for key, _ in named]
         elif item.is_in(reusable) if isinstance(item, Gang) else item.attempt.key in reusable:
             found, others = tasks_of(item), None
         if others is not None:
@@ -391,7 +396,6 @@ class Scheduler:
         if self._ended:
             yield FinishRun("succeeded")
         elif self._stopping:
-            status: Literal["cancelled", "failed"] = "cancelled" if self._cancelled else "failed"
-            yield FinishRun(status, tuple(self._failed))
+            yield FinishRun("cancelled" if self._cancelled else "failed", tuple(self._failed))
         else:
             raise FlowkitBug(f"nothing is left to run, but `{self._graph.end}` was not reached")

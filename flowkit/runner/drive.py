@@ -197,7 +197,7 @@ class Driver:
             if source is not None and self._with.store.is_deleted(source):
                 raise deleted_meanwhile(source)
             self._with.store.create_clones(kept, number=number)
-            self._feed.cloned(kept)
+            self._feed.cloned(kept, source=source)
             for origin, these in _by_origin(taken, source).items():
                 widths = {one.key: one.outcome.width for one in these if one.outcome.width}
                 keys = tuple(clone.key for clone in these)

@@ -44,9 +44,9 @@ class IndexFeed:
         self._started.pop(result.attempt, None)
         self._results.append(result)
 
-    def cloned(self, clones: Clones) -> None:
-        """Write which tasks of earlier runs stand for the run's own."""
-        self._write(lambda: self._metadata.record_clones(clones))
+    def cloned(self, clones: Clones, *, source: RunId | None) -> None:
+        """Write which tasks of earlier runs, or of `source` alone, stand for the run's own."""
+        self._write(lambda: self._metadata.record_clones(clones, source=source))
 
     def tick(self) -> None:
         """Write if a batch is full or old enough, and say that the runner lives."""

@@ -128,7 +128,9 @@ def clones_of(
         unfinished=cut_off,
         changed_constants=_changed_constants(workspace, origin, new, parameters),
     )
-    return {key: finished[key] for key in plan.reusable}, plan
+    if len(plan.reusable) < len(finished):
+        finished = {key: finished[key] for key in plan.reusable}
+    return finished, plan
 
 
 def _changed_constants(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
@@ -443,3 +444,44 @@ def test_the_origins_of_a_steps_clones_are_told(
     assert index.origins(RUN, "fit") == [RunId("Train", "older")]
     assert index.origins(RUN, "start") == [RunId("Train", "0")]
     assert index.origins(RUN, "pick") == []
+
+
+@pytest.mark.parametrize("left_out", [None, TaskKey("start"), TaskKey("fit", (1,))])
+@pytest.mark.parametrize("has_clones", [False, True])
+def test_clones_of_a_resumed_run_are_recorded_as_others_are(
+    tmp_path: Path,
+    success: Result,
+    failed: Result,
+    digest: Callable[[int], Digest],
+    left_out: TaskKey | None,
+    has_clones: bool,
+) -> None:
+    """Whole steps are copied within the index, and come to the same rows."""
+    known = Fingerprint(digest=digest(7), components={})
+    results = [success("fit", at) for at in range(12)]
+    results += [success("fit", 12, attempt=1, fingerprint=known), failed("fit", 12), failed("pick")]
+    results.append(success("start", outcome=Outcome(manifest=digest(8), width=13)))
+    moved = Clone(
+        key=TaskKey("pick", (3,)),
+        origin=RunId("Train", "older"),
+        attempt=2,
+        outcome=Outcome(manifest=digest(2), width=5, choice="end"),
+        origin_key=TaskKey("pick", (10,)),
+        fingerprint=digest(9),
+    )
+    resumed, new = RunId("Train", "1"), RunId("Train", "2")
+    snapshots = []
+    for told in (resumed, None):
+        index = Metadata.open(str(tmp_path / f"{told}.db"))
+        index.record_results(resumed, results)
+        if has_clones:
+            index.record_results(resumed, [success("fit", 0, attempt=2)])
+            index.record_clones(Clones(resumed, (moved,)))
+        finished = index.finished(resumed)
+        kept = {key: clone for key, clone in finished.items() if key != left_out}
+        for _ in range(2):
+            index.record_clones(Clones(new, tuple(kept.values())), source=told)
+        assert index.finished(new) == kept
+        snapshots.append(index.snapshot())
+        index.close()
+    assert snapshots[0] == snapshots[1]
