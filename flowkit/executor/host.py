@@ -15,6 +15,8 @@ from functools import cache
 from typing import NoReturn, Protocol
 from weakref import WeakSet
 
+from msgspec.structs import replace
+
 import flowkit.worker
 from flowkit.errors import ExecutorError, FlowInvalid, FlowkitBug, FlowkitError, UsageError
 from flowkit.executor.surroundings import Surroundings
@@ -235,6 +237,7 @@ class ZygoteHost:
         answer = self._answer()
         if not isinstance(answer, Bound):
             raise FlowkitBug(f"a zygote answered {type(answer).__name__} to a binding")
+        self.description = replace(self.description, unsafe_to_fork=answer.unsafe_to_fork)
         return answer.parameters
 
     def _answer(self) -> Message:

@@ -163,9 +163,6 @@ class FlowSession:
         if options.policies:
             self._host.decorate(options.policies)
         refuse_backends(self.description)
-        unsafe = self.description.unsafe_to_fork
-        if unsafe is not None and self._settings.executor == "local":
-            listener(Noticed(f"tasks start as cold processes, which is slower: {unsafe}"))
         user = self._settings.user
         return belonging_of(self.workspace, self.description, options, user=user, origin=origin)
 
@@ -233,6 +230,9 @@ class FlowSession:
         )
         for message in _shortcomings(graph, limits, settings.executor):
             listener(Noticed(message))
+        unsafe = self.description.unsafe_to_fork
+        if unsafe is not None and settings.executor == "local":
+            listener(Noticed(f"tasks start as cold processes, which is slower: {unsafe}"))
         executor = open_executor(settings.executor, self._host)
         earlier = workspace.metadata.runs(record.run.flow, before=record.run, limit=1)
         logs = LogBook(

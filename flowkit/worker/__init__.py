@@ -6,8 +6,10 @@ step. `loading`: the user's module. `imports`: from which source it and its proj
 called when a run has ended. `zygote`: the process that imports once and forks. `messages`: what it
 and its driver say. `output`: what a step prints. `sighting`: what a task depends on. `packages`:
 versions of what it uses. `overriding`: artifacts of a module over those of a run. `wrapping`: the
-decorators of the user's own around a step. `guards`, `randomness`, `failure`: what surrounds a
-step. `libc`: a few calls to C. `__main__`: the processes' entry.
+decorators of the user's own around a step. `hazards`, `threads`, `generators`: what no fork
+survives. `signals`, `open_files`, `randomness`, `ending`: what a fork and a fresh process must
+have alike. `guards`, `failure`: what surrounds a step. `libc`: a few calls to C. `__main__`: the
+processes' entry.
 """
 
 from __future__ import annotations

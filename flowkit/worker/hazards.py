@@ -2,52 +2,61 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import stat
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from flowkit.openmp import end_openmp_threads
+from flowkit.worker.generators import unseeded_generator
 from flowkit.worker.threads import unknown_thread
 
 
-def unsafe_to_fork() -> str | None:
+def unsafe_to_fork(cause: str = "importing the flow", *, own: Collection[int] = ()) -> str | None:
     """Say why a fork of this process could hang, crash or mislead, if something is known to.
 
-    What can be put right is: idle threads of OpenMP are ended first.
+    What can be put right is: idle threads of OpenMP are ended first. `cause` is what has run of
+    the user's code since nothing was known, `own` are processes that are not the user's.
     """
     end_openmp_threads()
-    return _hazard()
+    done = _hazard(own)
+    return f"{cause} {done}" if done is not None else None
 
 
-def _hazard() -> str | None:
+def _hazard(own: Collection[int]) -> str | None:
     # Looked up, so that a flow that does not use S3 does not pay for it.
     s3 = sys.modules.get("flowkit.s3")
     if s3 is not None and s3.is_unsafe_to_fork():
-        return "importing the flow used S3, whose threads do not survive a fork"
+        return "used S3, whose threads do not survive a fork"
     others = [one for one in threading.enumerate() if one is not threading.main_thread()]
     if others:
-        return f"importing the flow started the thread `{others[0].name}`"
+        return f"started the thread `{others[0].name}`"
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
-        return "importing the flow opened a CUDA device"
+        return "opened a CUDA device"
     if "grpc" in sys.modules:
-        return "the flow imports gRPC, whose threads do not survive a fork"
+        return "loaded gRPC, whose threads do not survive a fork"
     thread = unknown_thread()
     if thread is not None:
-        return f"importing the flow started {thread}"
-    child = next(_children(), None)
+        return f"started {thread}"
+    child = next(_children(own), None)
     if child is not None:
-        return f"importing the flow started the process `{child}`"
-    return _shared_descriptor()
+        return f"started the process `{child}`"
+    shared = _shared_descriptor() or _transaction()
+    if shared is not None:
+        return shared
+    generator = unseeded_generator()
+    return f"made {generator}, which would draw the same in every task" if generator else None
 
 
-def _children() -> Iterator[str]:
-    """Yield the names of processes that this one has started and that still run."""
+def _children(own: Collection[int]) -> Iterator[str]:
+    """Yield the names of processes, but its own, that this one has started and that still run."""
     with suppress(OSError):  # not every kernel tells
         for task in Path("/proc/self/task").iterdir():
             for pid in (task / "children").read_text().split():
@@ -55,7 +64,7 @@ def _children() -> Iterator[str]:
                     told = Path("/proc", pid, "stat").read_text()
                     name, _, rest = told.partition("(")[2].rpartition(")")
                     # A tracker of multiprocessing's is there for a whole family of processes.
-                    if rest.split()[0] != "Z" and int(pid) != _tracker():
+                    if rest.split()[0] != "Z" and int(pid) not in (_tracker(), *own):
                         yield name
 
 
@@ -74,12 +83,32 @@ def _shared_descriptor() -> str | None:
         for number in map(int, os.listdir("/proc/self/fd")):
             with suppress(OSError):
                 if os.readlink(f"/proc/self/fd/{number}") == "anon_inode:[eventpoll]":
-                    return "importing the flow opened an epoll, as event loops do"
+                    return "opened an epoll, as event loops do"
                 if stat.S_ISSOCK(os.fstat(number).st_mode):
                     peer = _peer(number)
                     if peer:
-                        return f"importing the flow opened a connection to {peer}"
+                        return f"opened a connection to {peer}"
+    connection = sys.modules.get("multiprocessing.connection")
+    if connection is not None and any(not one.closed for one in _alive(connection.Connection)):
+        # Not so every pipe: libraries have some that they make anew in a child.
+        return "opened a pipe, as queues of multiprocessing do"
     return None
+
+
+def _transaction() -> str | None:
+    """Describe a transaction whose lock on a file a child would not have, and rely upon."""
+    sqlite = sys.modules.get("sqlite3")
+    if sqlite is not None:
+        for one in _alive(sqlite.Connection):
+            with suppress(sqlite.Error):  # it is closed
+                if one.in_transaction:
+                    return "left a transaction of SQLite open"
+    return None
+
+
+def _alive(kind: type) -> Iterator[Any]:
+    """Yield all objects of a type, without asking any: that may run anybody's code."""
+    return (one for one in gc.get_objects() if issubclass(type(one), kind))
 
 
 def _peer(number: int) -> str | None:

@@ -76,9 +76,13 @@ class Bind(Struct, frozen=True):
 
 
 class Bound(Struct, frozen=True):
-    """The manifest of the run's parameters and constants."""
+    """The manifest of the run's parameters and constants.
+
+    `unsafe_to_fork`: as a flow's description has it, which was made before the binding.
+    """
 
     parameters: Digest
+    unsafe_to_fork: str | None
 
 
 class CallExitHooks(Struct, frozen=True):

@@ -22,7 +22,8 @@ class ImportedRandomness:
     def __init__(self) -> None:
         self._before = random.getstate()
         self._seeded_state: tuple[Any, ...] | None = None
-        self._numpy_is_seeded = False
+        self._numpy_state: Any = None
+        self._torch_is_seeded = False
 
     def settle(self) -> None:
         """Note whether the import seeded a generator."""
@@ -33,15 +34,25 @@ class ImportedRandomness:
         if numpy_random is not None:
             generator = numpy_random.get_bit_generator()
             # Explicit seeding leaves a generator without the entropy it was born with.
-            self._numpy_is_seeded = getattr(generator, "seed_seq", generator) is None
+            if getattr(generator, "seed_seq", generator) is None:
+                self._numpy_state = numpy_random.get_state(legacy=False)
+        torch = sys.modules.get("torch")
+        if torch is not None:
+            # By itself it draws one of 53 bits, where people give 32 at most.
+            self._torch_is_seeded = torch.initial_seed() < 1 << 32
 
     def renew(self) -> None:
         """Set this process's generators as a fresh interpreter would have them."""
         if self._seeded_state is not None:
             random.setstate(self._seeded_state)  # Python draws a new seed in every child
         numpy_random = sys.modules.get("numpy.random")
-        if numpy_random is not None and not self._numpy_is_seeded:
+        if numpy_random is not None and self._numpy_state is not None:
+            numpy_random.set_state(self._numpy_state)
+        elif numpy_random is not None:
             numpy_random.seed()
+        torch = sys.modules.get("torch")
+        if torch is not None and not self._torch_is_seeded:
+            torch.seed()
 
 
 def _follows(before: tuple[Any, ...], now: tuple[Any, ...]) -> bool:

@@ -150,7 +150,8 @@ class Zygote:
         self._stores: dict[StoreAddress, Store] = {}
         self._unsafe_to_fork = unsafe_to_fork()
         self._wake_reader, self._wake_writer = socket.socketpair()
-        self._selector = selectors.DefaultSelector()
+        # Not an epoll, which is what is looked for as a sign of the flow's own event loops.
+        self._selector = selectors.PollSelector()
 
     def described(self) -> Described:
         """Return the flow as data, with what is to be known of this process."""
@@ -230,7 +231,12 @@ class Zygote:
         except FlowkitError as error:
             send(self._channel.socket, refusal(error))
         else:
-            send(self._channel.socket, Bound(parameters))
+            self._look_again("a parameter")
+            send(self._channel.socket, Bound(parameters, self._unsafe_to_fork))
+
+    def _look_again(self, cause: str) -> None:
+        """See whether more of the user's code has done what no fork survives."""
+        self._unsafe_to_fork = self._unsafe_to_fork or unsafe_to_fork(cause, own=self._children)
 
     @property
     def _cold_options(self) -> LoadOptions:
@@ -245,6 +251,7 @@ class Zygote:
             send(self._channel.socket, refusal(error))
         else:
             self._specs = specs
+            self._look_again("a decorator of `--with`")
             send(self._channel.socket, self.described())
 
     def _open_store(self, address: StoreAddress) -> Store:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 from textwrap import dedent, indent
@@ -33,10 +34,8 @@ def note(number, frame):
 for one in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGALRM, signal.SIGUSR1):
     signal.signal(one, note)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD, signal.SIGUSR2})
-READER, WRITER = socket.socketpair()
-READER.setblocking(False)
-WRITER.setblocking(False)
-signal.set_wakeup_fd(WRITER.fileno(), warn_on_full_buffer=False)
+WOKEN = os.open(HERE / "woken", os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK)
+signal.set_wakeup_fd(WOKEN, warn_on_full_buffer=False)
 signal.setitimer(signal.ITIMER_REAL, 600)
 
 HELD = threading.Lock()
@@ -96,14 +95,15 @@ class Many(FlowSpec):
     @step
     def body(self):
         found = {}
+        before = os.fstat(WOKEN).st_size
         found["mask"] = sorted(s.name for s in signal.pthread_sigmask(signal.SIG_BLOCK, ()))
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         for one in (signal.SIGTERM, signal.SIGINT, signal.SIGALRM, signal.SIGUSR1):
             os.kill(os.getpid(), one)
         found["exit"] = subprocess.run(["sh", "-c", "exit 3"]).returncode
         found["seen"] = sorted(set(SEEN))
-        found["woken"] = sorted(set(READER.recv(100)))
-        found["wakeup"] = signal.set_wakeup_fd(-1) == WRITER.fileno()
+        found["woken"] = sorted(set(os.pread(WOKEN, 100, before)))
+        found["wakeup"] = signal.set_wakeup_fd(-1) == WOKEN
         found["timer"] = 0 < signal.getitimer(signal.ITIMER_REAL)[0] <= 600
         found["locks"] = HELD.locked(), OWN.acquire(blocking=False)
         found["read"] = READ.read()
@@ -164,7 +164,8 @@ def test_what_an_import_sets_holds_in_every_task(yard: Yard) -> None:
     told = []
     for executor in EXECUTORS:
         yard.write(MANY)
-        stdout, stderr = _run(yard, "--executor", executor)
+        # One at a time, as what wakes one task is written to a file for all.
+        stdout, stderr = _run(yard, "--executor", executor, "--max-workers", "1")
         assert "cold" not in stderr
         data = yard.latest("Many").data
         (found,) = data.found
@@ -222,19 +223,180 @@ COLD = {
         "C = socket.create_connection(S.getsockname())",
         "a connection to 127.0.0.1:",
     ),
+    "a pipe": ("import multiprocessing; QUEUE = multiprocessing.Queue()", "a pipe"),
+    "a transaction": (
+        "import sqlite3; D = sqlite3.connect(':memory:'); D.execute('create table t (x)');"
+        "D.execute('insert into t values (1)')",
+        "a transaction of SQLite",
+    ),
+    "a generator": ("OWN = random.Random()", "the random generator `OWN`"),
+    "a generator of numpy": (
+        "import numpy\nclass Kept: OWN = numpy.random.default_rng()",
+        "the random generator `OWN` of numpy",
+    ),
     "an event loop": ("import asyncio; LOOP = asyncio.new_event_loop()", "an epoll"),
 }
 
 
 @pytest.mark.parametrize(
     "what",
-    [pytest.param(one, marks=LONG if one in ("a thread", "an event loop") else ()) for one in COLD],
+    [
+        pytest.param(one, marks=LONG if one in ("a thread", "an event loop", "a pipe") else ())
+        for one in COLD
+    ],
 )
 def test_what_a_fork_would_break_makes_tasks_cold(yard: Yard, what: str) -> None:
     imported, why = COLD[what]
     _only(yard, imported, "self.done = os.getppid()")
     _, stderr = _run(yard)
     assert re.search(f"cold processes, which is slower: importing the flow .*{why}", stderr)
+
+
+def test_what_parameters_and_decorators_do_is_looked_at_too(yard: Yard) -> None:
+    started = """
+        def begin(*_):
+            threading.Thread(target=time.sleep, args=(600,), daemon=True, name="begun").start()
+            return 1
+    """
+    _only(yard, started, "assert self.given == 1")
+    asked = yard.file.read_text().replace(
+        "    @step(", "    given = Parameter(default=begin, type=int)\n    @step("
+    )
+    yard.file.write_text(asked)
+    _, stderr = _run(yard)
+    assert "slower: a parameter started the thread `begun`" in stderr
+    lines = (
+        *started.splitlines(),
+        "        class Begins(StepMutator):",
+        "            def mutate(self, step): begin()",
+    )
+    _only(yard, "\n".join(lines), "pass")
+    _, stderr = _run(yard, "--with", "flow.Begins")
+    assert "slower: a decorator of `--with` started the thread `begun`" in stderr
+
+
+RANDOM = """
+import secrets, tempfile, uuid
+import numpy
+numpy.random.random()
+BEFORE = random.random()
+SEEDED = random.Random(5), numpy.random.default_rng(5), numpy.random.RandomState(5)
+if "SEED" in os.environ:
+    random.seed(7)
+    numpy.random.seed(7)
+
+def begin(context):
+    return int(random.random() + numpy.random.random()) * 0
+
+class Drawing(FlowSpec):
+    drawn = Parameter(default=begin, type=int)
+
+    @step
+    def start(self):
+        self.numbers = [0, 1]
+        self.next(self.draw, foreach="numbers")
+
+    @step
+    def draw(self):
+        self.seeded = repr([one.random() for one in SEEDED])
+        self.open = [
+            random.random(), random.gauss(0, 1), numpy.random.random(), numpy.random.normal(),
+        ]
+        self.fresh = [
+            random.Random().random(), numpy.random.default_rng().random(),
+            secrets.token_hex(), uuid.uuid4().hex, uuid.uuid1().hex, os.urandom(8),
+            random.SystemRandom().random(), tempfile.mktemp(),
+        ]
+        self.hashed = hash("text")
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.seeded = {one.seeded for one in inputs}
+        self.open = list(zip(*(one.open for one in inputs)))
+        self.fresh = list(zip(*(one.fresh for one in inputs)))
+        self.hashed = {one.hashed for one in inputs}
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize("executor", ["local", pytest.param("process", marks=LONG)])
+@pytest.mark.parametrize("is_seeded", [False, True])
+def test_random_numbers_differ_between_tasks_unless_they_are_seeded(
+    yard: Yard, executor: str, is_seeded: bool
+) -> None:
+    numpy = pytest.importorskip("numpy")
+    yard.write(RANDOM)
+    more = {"SEED": "1", "PYTHONHASHSEED": "3"} if is_seeded else {}
+    done = yard.run("run", "--executor", executor, **more)
+    assert done.returncode == 0, done.stderr
+    assert "cold" not in done.stderr
+    data = yard.latest("Drawing").data
+    own = random.Random(5), numpy.random.default_rng(5), numpy.random.RandomState(5)
+    assert data.seeded == {repr([one.random() for one in own])}
+    assert all(len(set(one)) == 2 for one in data.fresh)
+    assert all(len(set(one)) == (1 if is_seeded else 2) for one in data.open)
+    if is_seeded:
+        python, legacy = random.Random(7), numpy.random.RandomState(7)
+        drawn = python.random(), python.gauss(0, 1), legacy.random(), legacy.normal()
+        assert tuple(one[0] for one in data.open) == drawn
+        assert len(data.hashed) == 1
+
+
+def test_an_open_transaction_does_not_end_in_a_broken_database(yard: Yard) -> None:
+    import sqlite3
+
+    _only(
+        yard,
+        """
+        import sqlite3
+        DATABASE = sqlite3.connect(os.path.join(os.environ["YARD"], "kept.sqlite"), timeout=0.1)
+        DATABASE.execute("pragma journal_mode=wal")
+        DATABASE.execute("create table if not exists kept (number)")
+        DATABASE.execute("insert into kept values (1)")
+        """,
+        "DATABASE.commit()",
+    )
+    done = yard.run("run")
+    # The process that imported the flow has the lock, and no task can.
+    assert done.returncode == 1
+    assert "a transaction of SQLite" in done.stderr
+    assert "database is locked" in done.stdout + done.stderr
+    with sqlite3.connect(yard.folder / "kept.sqlite") as database:
+        assert database.execute("pragma integrity_check").fetchone()[0] == "ok"
+        assert database.execute("select count(*) from kept").fetchone()[0] == 0
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_a_lock_that_keeps_others_out_is_held_for_the_whole_run(yard: Yard, executor: str) -> None:
+    _only(
+        yard,
+        """
+        import fcntl
+        LOCK = open(os.path.join(os.environ["YARD"], "lock"), "a")
+        try:
+            fcntl.flock(LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            IS_FIRST = True
+        except BlockingIOError:
+            IS_FIRST = False
+        """,
+        """
+        with open(LOCK.name) as other:
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pass
+            else:
+                raise AssertionError("nobody has the lock")
+        assert IS_FIRST == (os.environ["WARM"] == "local")
+        """,
+    )
+    done = yard.run("run", "--executor", executor, WARM=executor)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_process_that_an_import_leaves_ends_with_the_run(yard: Yard) -> None:
@@ -382,15 +544,45 @@ def test_thousands_of_descriptors_are_no_hindrance(yard: Yard) -> None:
     assert "cold" not in stderr
 
 
+LARGE = {
+    "an array": """
+        import numpy
+        HEAP = numpy.ones(250_000_000)
+        def read():
+            return HEAP[::100_000].sum() == 2_500
+    """,
+    "many objects": """
+        HEAP = [{"number": i, "text": str(i)} for i in range(1_000_000)]
+        def read():
+            return len(HEAP) == 1_000_000
+    """,
+    "many modules": """
+        import importlib, pathlib
+        for i in range(2_000):
+            pathlib.Path(__file__).with_name(f"module_{i}.py").write_text(
+                f"class Own{i}:\\n    number = {i}\\ndef get():\\n    return Own{i}.number\\n"
+            )
+        MODULES = [importlib.import_module(f"module_{i}") for i in range(2_000)]
+        def read():
+            return sum(one.get() for one in MODULES) == 1_999_000
+    """,
+}
+
+
 @LONG
-def test_a_large_import_is_shared_and_not_copied(yard: Yard) -> None:
+@pytest.mark.parametrize("what", LARGE)
+def test_a_large_import_is_shared_and_not_copied(yard: Yard, what: str) -> None:
     _only(
         yard,
-        "HEAP = [bytearray(b'x' * (1 << 20)) for _ in range(300)]",
+        LARGE[what],
         """
+        import gc
+        assert read()
+        gc.collect()
         told = open("/proc/self/smaps_rollup").read()
         own = sum(int(line.split()[1]) for line in told.splitlines() if "Private_Dirty" in line)
         assert own < 100_000, own
         """,
     )
-    _run(yard)
+    _, stderr = _run(yard)
+    assert "cold" not in stderr
