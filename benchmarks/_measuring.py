@@ -199,12 +199,15 @@ def new_parser(description: str | None, *, rounds: int = 3) -> argparse.Argument
 
 def metaflow_python(environment: Path, *packages: str) -> str:
     """Install Metaflow, and what goes with it, into an environment; return its interpreter."""
+    return peer_python(environment, METAFLOW, *packages)
+
+
+def peer_python(environment: Path, *packages: str) -> str:
+    """Install packages into an environment, unless they are there; return its interpreter."""
     python = environment / "bin" / "python"
     if not python.exists():
         venv.create(environment, with_pip=True)
-    subprocess.run(
-        [str(python), "-m", "pip", "install", "--quiet", METAFLOW, *packages], check=True
-    )
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", *packages], check=True)
     return str(python)
 
 
