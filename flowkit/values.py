@@ -34,8 +34,10 @@ class Digest(bytes):
     def parse(cls, text: str) -> Digest:
         """Read 64 hex digits. Raises ValueError for anything else."""
         raw = bytes.fromhex(text)
+        if len(text) != 2 * cls.SIZE or len(raw) != cls.SIZE:  # spaces between digits are read too
+            raise ValueError(f"a digest has {2 * cls.SIZE} hex digits, not {len(text)}")
         # Straight past `__new__`, which would look again: indexes hold them by the ten thousand.
-        return super().__new__(cls, raw) if len(raw) == cls.SIZE else cls(raw)
+        return super().__new__(cls, raw)
 
     def __str__(self) -> str:
         return self.hex()[:12]

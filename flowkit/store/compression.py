@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from flowkit.errors import Corrupt
 from flowkit.store.hashing import Pieces
-from flowkit.store.memory import new_memory
+from flowkit.store.memory import memory_needed, new_memory
 
 SMALL_BYTES: Final = 4 << 10
 LARGE_BYTES: Final = 1 << 20
@@ -15,7 +16,9 @@ HUGE_BYTES: Final = 64 << 20
 _SAMPLE_BYTES: Final = 16 << 10
 _LEVEL: Final = 1
 _TEXT: Final = bytes([9, 10, 13, *range(32, 127)])
-_FRAME_MAX_BYTES: Final = 4 << 30
+_CONTENTS_MAX_BYTES: Final = 1 << 30
+_PIECE_BYTES: Final = 1 << 20
+_LIES: Final = "its frame does not hold what it states"
 
 
 def compress_if_it_pays(pieces: Pieces, *, mapped: bool) -> bytes | None:
@@ -52,21 +55,60 @@ def compress(pieces: Pieces) -> bytes:
     return b"".join([*parts, packer.flush()])
 
 
-def decompress(data: bytes | memoryview, *, key: str) -> memoryview:
-    """Return the contents of one frame as private memory. Raises Corrupt; `key` names it."""
+def decompress(data: bytes | memoryview, *, key: str, size_bytes: int | None = None) -> memoryview:
+    """Return the contents of one frame as private memory; `key` names it.
+
+    A few bytes may say that they are a gigabyte, and be one: whoever knows how many it should be
+    says so by `size_bytes`.
+
+    Raises:
+        Corrupt: it is no frame, or not of that size.
+        StoreError: there is not enough memory.
+    """
+    import zstandard
+
+    size = _stated_size(data, key)
+    if size_bytes is not None and size != size_bytes:
+        raise Corrupt(key, f"it is of {size} bytes and not of {size_bytes}")
+    with memory_needed(key):
+        memory = new_memory(size)
+    at = 0
+    try:
+        reader = zstandard.ZstdDecompressor().stream_reader(data)
+        while at < size and (count := reader.readinto(memory[at:])):
+            at += count
+        if at < size or reader.read(1):
+            raise Corrupt(key, _LIES)
+    except (zstandard.ZstdError, MemoryError) as error:
+        raise Corrupt(key, str(error)) from error
+    return memory
+
+
+def pieces_of(data: bytes | memoryview, *, key: str) -> Iterator[bytes]:
+    """Yield the contents of one frame piece by piece, in little memory. Raises Corrupt."""
+    import zstandard
+
+    left = _stated_size(data, key)
+    try:
+        reader = zstandard.ZstdDecompressor().stream_reader(data)
+        while piece := reader.read(min(_PIECE_BYTES, left + 1)):
+            left -= len(piece)
+            if left < 0:
+                raise Corrupt(key, _LIES)
+            yield piece
+    except (zstandard.ZstdError, MemoryError) as error:
+        raise Corrupt(key, str(error)) from error
+    if left:
+        raise Corrupt(key, _LIES)
+
+
+def _stated_size(data: bytes | memoryview, key: str) -> int:
     import zstandard
 
     try:
         size = zstandard.frame_content_size(data)
-        if not 0 <= size <= _FRAME_MAX_BYTES:
-            raise Corrupt(key, "its frame states no usable size")
-        memory = new_memory(size)
-        reader = zstandard.ZstdDecompressor().stream_reader(data)
-        at = 0
-        while at < size and (count := reader.readinto(memory[at:])):
-            at += count
-        if at < size or reader.read(1):
-            raise Corrupt(key, "its frame does not hold what it states")
-    except (zstandard.ZstdError, MemoryError) as error:
+    except zstandard.ZstdError as error:
         raise Corrupt(key, str(error)) from error
-    return memory
+    if not 0 <= size <= _CONTENTS_MAX_BYTES:
+        raise Corrupt(key, "its frame states no usable size")
+    return size

@@ -12,6 +12,7 @@ from typing import Final
 
 from flowkit import wire
 from flowkit.errors import Corrupt
+from flowkit.store.plausible import check_manifest
 from flowkit.values import ArtifactEntry, Digest, Manifest, Part
 
 _HEAD: Final = re.compile(rb"flowkit manifest 1 ([0-9]{12})\n")
@@ -68,6 +69,10 @@ def decode_manifest(digest: Digest, data: memoryview) -> OpenManifest:
     end = _HEAD_BYTES + int(head[1])
     manifest = wire.decode(Manifest, data[_HEAD_BYTES:end], name=name)
     pack = data[end + -end % _ALIGNMENT :]
+    try:
+        check_manifest(manifest, pack.nbytes)
+    except ValueError as error:
+        raise Corrupt(name, str(error)) from error
     return OpenManifest(digest, manifest, pack)
 
 

@@ -6,19 +6,22 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, Literal
 from weakref import WeakKeyDictionary
+
+from blake3 import blake3
 
 from flowkit import wire
 from flowkit.errors import Corrupt, KeyMissing
-from flowkit.store.compression import compress_if_it_pays, decompress
+from flowkit.ports import Buffer
+from flowkit.store.compression import compress_if_it_pays, decompress, pieces_of
 from flowkit.store.envelope import open_record, seal_record
 from flowkit.store.gate import Gate
 from flowkit.store.hashing import Pieces, digest_of
 from flowkit.store.keys import chunks_key, compressed_key, raw_key, recipe_key
 from flowkit.store.maps import file_maps
-from flowkit.store.memory import gather
+from flowkit.store.memory import gather, memory_needed
 from flowkit.store.recipes import (
     RECIPE_FROM_BYTES,
     SOURCES_MAX,
@@ -33,6 +36,9 @@ from flowkit.store.recipes import (
 from flowkit.values import Digest
 
 Verify = Literal["fetched", "always"]
+
+_HELD_BYTES: Final = 256 << 20
+_DIFFERS: Final = "its bytes do not have the digest that names them"
 
 
 class Objects:
@@ -75,30 +81,35 @@ class Objects:
         self._put_plain(pieces, digest, mapped=mapped)
         return digest
 
-    def get(self, digest: Digest) -> memoryview:
+    def get(self, digest: Digest, *, size_bytes: int | None = None) -> memoryview:
         """Return an object's bytes as private memory: mapped, read or gathered.
+
+        `size_bytes`: how many they are, if that is known; no memory is taken for more.
 
         Raises:
             KeyMissing: there is no such object.
             Corrupt: it is damaged.
+            StoreError: there is not enough memory.
         """
         try:
-            return self.get_plain(digest)
+            return self.get_plain(digest, size_bytes=size_bytes)
         except KeyMissing:
             recipe = self.find_recipe(digest)
             if recipe is None:
                 raise
+        if size_bytes not in (None, recipe.size_bytes):
+            raise Corrupt(recipe_key(digest), f"it is not of {size_bytes} bytes")
         return self._gathered(digest, recipe)
 
-    def get_plain(self, digest: Digest) -> memoryview:
-        """Return the bytes of an object that is no recipe. Raises KeyMissing, Corrupt."""
+    def get_plain(self, digest: Digest, *, size_bytes: int | None = None) -> memoryview:
+        """Return the bytes of an object that is no recipe. Raises what `get` does."""
         key = raw_key(digest)
         check = _check_of(digest, key)
         try:
             view = self._gate.reading.map(key, check=None if self._always else check)
         except KeyMissing as missing:
             try:
-                return self._get_compressed(digest)
+                return self._get_compressed(digest, size_bytes)
             except KeyMissing:
                 raise missing from None
         if self._always:
@@ -143,12 +154,12 @@ class Objects:
     def verify(self, key: str, digest: Digest) -> None:
         """Check one stored form of an object fully, seal or no seal. Raises Corrupt, KeyMissing."""
         if key == compressed_key(digest):
-            self._get_compressed(digest)
+            _check_pieces(pieces_of(self._gate.reading.read(key), key=key), digest, key)
         elif key == recipe_key(digest):
             recipe = self.find_recipe(digest)
             if recipe is None:
                 raise KeyMissing(key)
-            self._gathered(digest, recipe)
+            _check_pieces(self._extents(key, recipe), digest, key)
         elif key == chunks_key(digest):
             self._find_chunks(digest)
         elif key == raw_key(digest):
@@ -156,23 +167,34 @@ class Objects:
         else:
             raise Corrupt(key, "it is no form of an object")
 
-    def _get_compressed(self, digest: Digest) -> memoryview:
+    def _get_compressed(self, digest: Digest, size_bytes: int | None) -> memoryview:
         key = compressed_key(digest)
-        view = decompress(self._gate.reading.read(key), key=key)
+        view = decompress(self._gate.reading.read(key), key=key, size_bytes=size_bytes)
         _check_of(digest, key)(view)
         return view
 
     def _gathered(self, digest: Digest, recipe: Recipe) -> memoryview:
-        plain: dict[Digest, memoryview] = {}
-        for extent in recipe.extents:
-            if extent.digest not in plain:
-                plain[extent.digest] = self.get_plain(extent.digest)
-        view = gather(
-            recipe.size_bytes,
-            (plain[one.digest][one.offset : one.offset + one.length] for one in recipe.extents),
-        )
-        _check_of(digest, recipe_key(digest))(view)
+        key = recipe_key(digest)
+        with memory_needed(key):
+            view = gather(recipe.size_bytes, self._extents(key, recipe))
+        _check_of(digest, key)(view)
         return view
+
+    def _extents(self, key: str, recipe: Recipe) -> Iterator[memoryview]:
+        """Yield the bytes of a recipe's extents. Maps are kept open; of others, just some."""
+        plain: dict[Digest, memoryview] = {}
+        held = 0
+        for one in recipe.extents:
+            if one.digest not in plain:
+                if held > _HELD_BYTES:
+                    plain.clear()
+                    held = 0
+                found = plain[one.digest] = self.get_plain(one.digest)
+                held += 0 if found.obj in self._mapped else found.nbytes
+            view = plain[one.digest][one.offset : one.offset + one.length]
+            if view.nbytes != one.length:
+                raise Corrupt(key, f"an extent is not inside of object `{one.digest}`")
+            yield view
 
     def _holds(self, digest: Digest) -> bool:
         """Say whether an object is there and intact, and keep it from garbage collection.
@@ -255,11 +277,20 @@ class Objects:
         return unpack_chunks(open_record("chunks", data, key=key), key=key)
 
 
+def _check_pieces(pieces: Iterable[Buffer], digest: Digest, key: str) -> None:
+    """Raise Corrupt unless these are the object's bytes, which no memory may be enough for."""
+    hasher = blake3()
+    for piece in pieces:
+        hasher.update(piece)
+    if hasher.digest() != digest:
+        raise Corrupt(key, _DIFFERS)
+
+
 def _check_of(digest: Digest, key: str) -> Callable[[memoryview], None]:
     """Return a function that raises Corrupt unless it is given the object's bytes."""
 
     def check(view: memoryview) -> None:
         if digest_of(view) != digest:
-            raise Corrupt(key, "its bytes do not have the digest that names them")
+            raise Corrupt(key, _DIFFERS)
 
     return check

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from flowkit.records import Clones, RunEnd, RunRecord, StoredCard
 from flowkit.store.keys import is_flow_name, is_run_id
-from flowkit.values import Attempt, Outcome, RunId, TaskKey, TaskResult
+from flowkit.values import Attempt, Manifest, Outcome, RunId, TaskKey, TaskResult
 
 if TYPE_CHECKING:
     from flowkit.graph import FlowDescription
 
 _NUMBER_MAX: Final = 1 << 53
+_SNAPSHOT_MAX: Final = 1 << 63
 _FIRST_YEAR, _LAST_YEAR = 1970, 9998
 
 
@@ -40,6 +41,30 @@ def check_record(record: object) -> None:
             _check_number(record.number)
         case _:
             raise TypeError(f"a {type(record).__name__} is no record")
+
+
+def check_manifest(manifest: Manifest, pack_bytes: int) -> None:
+    """Raise ValueError unless a manifest with a pack of that size can be what it says."""
+    entries = [*manifest.artifacts.values(), *manifest.items]
+    if manifest.item_digests is not None:
+        entries.append(manifest.item_digests)
+    for entry in entries:
+        if not entry.parts:
+            raise ValueError("an artifact in it has no parts")
+        for part in entry.parts:
+            _check_number(part.size_bytes)
+            if part.packed_at is None:
+                if part.digest is None:
+                    raise ValueError("a part of an artifact in it is nowhere")
+            elif part.packed_at < 0 or (
+                part.digest is None and part.packed_at + part.size_bytes > pack_bytes
+            ):
+                raise ValueError("a part of an artifact in it is not in the pack")
+    if manifest.items and manifest.items_per_block < 1:
+        raise ValueError(f"its items are in blocks of {manifest.items_per_block}")
+    for use in manifest.tables:
+        if not -_SNAPSHOT_MAX <= use.snapshot < _SNAPSHOT_MAX:
+            raise ValueError(f"it tells of a snapshot {use.snapshot}")
 
 
 def _check_result(result: TaskResult) -> None:

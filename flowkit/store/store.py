@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import Final
 
+from msgspec import MsgspecError
+
 from flowkit.errors import Corrupt, KeyMissing, StoreError
 from flowkit.ports import Buffer, Storage
 from flowkit.store.gate import Gate
@@ -19,6 +21,11 @@ from flowkit.store.writer import Check, ManifestWriter
 from flowkit.values import ArtifactEntry, Digest, Manifest, Part
 
 _MANIFESTS_MAX: Final = 16
+_UNREADABLE: Final = (
+    *(ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, OSError, MemoryError),
+    MsgspecError,
+)
+"""What libraries raise that are given bytes which they did not write."""
 
 
 class Store(RunRecords):
@@ -80,7 +87,7 @@ class Store(RunRecords):
         Raises:
             KeyMissing: some of its bytes are gone.
             Corrupt: some are damaged.
-            StoreError: it needs a serializer or a module that is not there.
+            StoreError: it needs a serializer or a module that is not there, or more memory.
         """
         serializer = get_serializer(entry.tag)
         head = bytes(self._view(entry.parts[0]))
@@ -91,6 +98,14 @@ class Store(RunRecords):
             raise StoreError(
                 f"an artifact of type `{entry.type_name}` cannot be loaded: {error}",
                 hint="load it where the code that made it can be imported",
+            ) from error
+        except _UNREADABLE as error:
+            if entry.tag == "pickle":
+                raise  # it comes from the code of the classes in it
+            raise StoreError(
+                f"an artifact of type `{entry.type_name}` is nothing that serializer "
+                f"`{entry.tag}` reads: {error}",
+                hint="run the task that made it again",
             ) from error
 
     def look_at(self, entry: ArtifactEntry) -> object:
@@ -145,7 +160,7 @@ class Store(RunRecords):
             if found is not None:
                 self._manifests[digest] = found  # now the last to go
                 return found
-        opened = decode_manifest(digest, self.objects.get(digest))
+        opened = decode_manifest(digest, self.objects.get_plain(digest))
         with self._lock:
             self._manifests[digest] = opened
             while len(self._manifests) > _MANIFESTS_MAX:
@@ -157,7 +172,7 @@ class Store(RunRecords):
         if part.digest is None:
             raise ValueError("the entry belongs to a manifest that is not committed yet")
         if part.packed_at is None:
-            view = self.objects.get(part.digest)
+            view = self.objects.get(part.digest, size_bytes=part.size_bytes)
         else:
             pack = self._open_manifest(part.digest).pack
             view = pack[part.packed_at : part.packed_at + part.size_bytes]
