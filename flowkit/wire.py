@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from flowkit.errors import Corrupt
+from flowkit.errors import Corrupt, UsageError
 from flowkit.values import Digest, Digests
 
 Value = TypeVar("Value")
@@ -43,8 +43,18 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 
 
 def encode(value: object) -> bytes:
-    """Encode a wire value as JSON: the same value always gives the same bytes."""
-    return _encoder.encode(value)
+    """Encode a wire value as JSON: the same value always gives the same bytes.
+
+    Raises UsageError for text that is none: a lone surrogate, such as stands for a byte of a file's
+    name.
+    """
+    try:
+        return _encoder.encode(value)
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{error.object[error.start : error.end]!a} is no text, and cannot be stored",
+            hint="give text in Unicode",
+        ) from error
 
 
 def decode(kind: type[Value], data: bytes | memoryview, *, name: str) -> Value:

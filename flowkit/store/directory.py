@@ -12,15 +12,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_ISDIR
+from stat import S_ISREG
 from typing import Final, TypeVar
 
 from blake3 import blake3
 
-from flowkit.errors import KeyMissing, StoreError, VersionMoved
+from flowkit.errors import KeyMissing, StoreError, UsageError, VersionMoved
 from flowkit.ports import Age, Buffer, Storage, Stored
 from flowkit.store.hashing import as_bytes
-from flowkit.store.keys import check_folder, check_key
+from flowkit.store.keys import check_folder, check_key, is_key
 from flowkit.store.maps import file_maps
 
 MAP_FROM_BYTES: Final = 1 << 20
@@ -99,6 +99,8 @@ class DirectoryStorage(Storage):
         self, root: Path, *, sync: bool = True, now: Callable[[], float] = time.time
     ) -> None:
         self._root = os.path.abspath(root)
+        if "\0" in self._root:
+            raise UsageError(f"{self._root!a} is no path", hint="name a folder as the store")
         self._sync = sync
         self._now = now
 
@@ -153,6 +155,8 @@ class DirectoryStorage(Storage):
                 # one's, for a leftover.
                 if created or (created is False and self.refresh(key)):
                     return created
+                if os.path.lexists(path) and not os.path.isfile(path):
+                    raise FileExistsError(errno.EEXIST, "what is there is no file", path)
 
     def refresh(self, key: str) -> bool:
         """Make a key count as young again; False if it is not there."""
@@ -250,11 +254,12 @@ class DirectoryStorage(Storage):
         path = self._path(key)
         with _translated(self._root, key):
             try:
-                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                # A pipe in the place of a file would keep whoever opens it waiting.
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             except (FileNotFoundError, NotADirectoryError) as error:
                 raise KeyMissing(key) from error
             try:
-                if S_ISDIR(os.fstat(descriptor).st_mode):
+                if not S_ISREG(os.fstat(descriptor).st_mode):
                     raise KeyMissing(key)
                 yield descriptor
             finally:
@@ -263,7 +268,8 @@ class DirectoryStorage(Storage):
     def _names(self, folder: str) -> Sequence[str]:
         """Return what is in a folder, sorted as keys sort; folders end with `/`.
 
-        A link to a folder is none: what is listed may be deleted, and must lie in the store.
+        A link to a folder is none: what is listed may be deleted, and must lie in the store. What
+        no key can name is not of the store.
         """
         with _translated(self._root, folder):
             try:
@@ -271,7 +277,7 @@ class DirectoryStorage(Storage):
                     names = [
                         f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name
                         for entry in entries
-                        if not entry.name.startswith(".")
+                        if is_key(entry.name)
                     ]
             except (FileNotFoundError, NotADirectoryError):
                 return []

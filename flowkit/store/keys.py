@@ -19,12 +19,17 @@ _KEY = re.compile(r"(?:[^./\\\0][^/\\\0]*/)*[^./\\\0][^/\\\0]*")
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
 
 
+def is_key(text: str) -> bool:
+    """Say whether a text is a key: names joined by `/`, none of them starting with a dot."""
+    return _KEY.fullmatch(text) is not None
+
+
 def check_key(key: str) -> str:
-    """Return the key if it is one: names joined by `/`, none of them starting with a dot.
+    """Return the key if it is one.
 
     Raises ValueError for a key that is malformed or would leave the storage.
     """
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise ValueError(f"`{key}` is not a key: names joined by `/`, none starting with a dot")
     return key
 

@@ -104,9 +104,12 @@ def split_layered_url(url: str) -> tuple[str, str]:
     >>> split_layered_url("layered:///data/spin?beneath=/data/store")
     ('/data/spin', '/data/store')
     """
-    parts = urlsplit(url)
-    beneath = parse_qs(parts.query).get("beneath", [""])[0]
-    if not parts.path or not beneath or parts.netloc:
+    try:
+        parts = urlsplit(url)
+        beneath = parse_qs(parts.query).get("beneath", [""])[0]
+    except ValueError:
+        beneath = ""
+    if not beneath or not parts.path or parts.netloc:
         raise UsageError(
             f"`{url}` names no two storages",
             hint=f"write `{SCHEME}:///FOLDER?beneath=STORE`",

@@ -30,7 +30,10 @@ def open_storage(url: str, *, sync: bool = True) -> Storage:
     if scheme == "file":
         from urllib.parse import unquote, urlsplit
 
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise UsageError(f"`{url}` is no URL", hint="write `file:///FOLDER`") from error
         if parts.netloc not in ("", "localhost"):
             raise UsageError(
                 f"`{url}` is on another machine", hint="write `file:///` and an absolute path"
