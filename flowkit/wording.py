@@ -68,6 +68,18 @@ def one_line(text: str, limit: int = 200) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def is_nameable(text: str) -> bool:
+    r"""Say whether files and databases can have a text as a name: it is UTF-8, without a NUL.
+
+    >>> is_nameable("naïve"), is_nameable("\udc80"), is_nameable("\0")
+    (True, False, False)
+    """
+    try:
+        return b"\0" not in text.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def visible(text: str) -> str:
     r"""Write characters that steer a terminal as Python escapes them; line breaks and tabs stay.
 

@@ -141,11 +141,11 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer one request."""
-        asked = urlsplit(self.path)
-        query = {name: values[-1] for name, values in parse_qs(asked.query).items()}
-        if not self._may(query):
-            return self._send(403, "the address lacks the token that was printed\n")
         try:
+            asked = urlsplit(self.path)
+            query = {name: values[-1] for name, values in parse_qs(asked.query).items()}
+            if not self._may(query):
+                return self._send(403, "the address lacks the token that was printed\n")
             match asked.path:
                 case "/":
                     page, policy = self.cards.page()

@@ -16,6 +16,7 @@ from flowkit.cli.invocation import Invocation, Script, of_context
 from flowkit.cli.report import report_error
 from flowkit.cli.screen import abandon, say
 from flowkit.errors import UsageError
+from flowkit.wording import is_nameable
 
 _PROGRAM = "flowkit"
 _ABOUT = """Run, resume and look at workflows written in Python.
@@ -86,8 +87,10 @@ def _run(argv: Sequence[str] | None, invocation: Invocation, *, program: str) ->
         if callable(reconfigure := getattr(stream, "reconfigure", None)):
             reconfigure(errors="backslashreplace")
     try:
+        words = list(sys.argv[1:] if argv is None else argv)
+        _see_that_all_is_nameable(words)
         code = application(invocation.script).main(
-            args=None if argv is None else list(argv),
+            args=words,
             prog_name=program,
             complete_var="_FLOWKIT_COMPLETE",
             auto_envvar_prefix="FLOWKIT",
@@ -99,6 +102,16 @@ def _run(argv: Sequence[str] | None, invocation: Invocation, *, program: str) ->
     finally:
         invocation.close()
     return code if isinstance(code, int) else 0
+
+
+def _see_that_all_is_nameable(words: Sequence[str]) -> None:
+    """Raise UsageError for a word that no name, index or file of ours can hold."""
+    for word in words:
+        if not is_nameable(word):
+            raise UsageError(
+                f"{word!a} on the command line is no text in UTF-8",
+                hint="rename what it names, or type it anew",
+            )
 
 
 def _common_options() -> list[click.Option]:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import click
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LONGEST_S = 1000 * 365.25 * 86_400
 
 
 def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
@@ -22,4 +23,7 @@ def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> t
         raise click.BadParameter(
             f"`{value}` is no duration such as 90s, 30m, 12h, 7d or 2w", ctx, param
         )
-    return timedelta(seconds=float(found[1]) * _UNITS_S[found[2] or "s"])
+    seconds = float(found[1]) * _UNITS_S[found[2] or "s"]
+    if seconds > _LONGEST_S:
+        raise click.BadParameter(f"`{value}` is longer than a thousand years", ctx, param)
+    return timedelta(seconds=seconds)

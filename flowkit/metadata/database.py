@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowkit.errors import Corrupt, MetadataError
+from flowkit.errors import Corrupt, MetadataError, UsageError
 from flowkit.metadata.migrations import MIGRATIONS, migrate, schema_version
 
 if TYPE_CHECKING:
@@ -114,10 +114,17 @@ class Database:
     ) -> Answer:
         """Run one query and return `answer(rows)`.
 
-        Raises MetadataError, also if `answer` finds that the rows make no sense.
+        Raises MetadataError, also if `answer` finds that the rows make no sense, and UsageError for
+        parameters that no database can hold.
         """
         with self._entered() as connection:
-            rows = connection.execute(sql, parameters).fetchall()
+            try:
+                rows = connection.execute(sql, parameters).fetchall()
+            except (OverflowError, UnicodeEncodeError) as error:
+                raise UsageError(
+                    f"the metadata index cannot look for this: {error}",
+                    hint="ask for text in Unicode, and for numbers below 2^63",
+                ) from error
         return self.answered(rows, answer)
 
     def answered(self, rows: Rows, answer: Callable[[Rows], Answer]) -> Answer:

@@ -63,7 +63,7 @@ def find_files(path: Path) -> Iterator[Path]:
             for name in folders
             if not name.startswith(".")
             and name not in _SKIPPED
-            and not (here / name / "pyvenv.cfg").exists()
+            and not os.path.exists(here / name / "pyvenv.cfg")  # nor where we may not look
         )
         yield from (
             here / name

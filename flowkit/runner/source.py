@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,14 +29,15 @@ class FlowSource:
         if not colon or not name.isidentifier():
             path_text, name = text, ""
         path = Path(path_text).expanduser()
-        if path.is_dir():
+        # These say no as well where no file can have such a name.
+        if os.path.isdir(path):
             inside = sorted(one.name for one in path.glob("*.py"))
             example = path / (inside[0] if inside else "flow.py")
             raise UsageError(
                 f"`{path_text}` is a folder", hint=f"name a flow file, such as `{example}`"
             )
-        if not path.is_file():
-            folder = path.parent if path.parent.is_dir() else Path()
+        if not os.path.isfile(path):
+            folder = path.parent if os.path.isdir(path.parent) else Path()
             near = get_close_matches(path.name, [one.name for one in folder.glob("*.py")], n=1)
             hint = f"did you mean `{folder / near[0]}`?" if near else "name a flow file: `flow.py`"
             raise NotFound(f"there is no file `{path_text}`", hint=hint)

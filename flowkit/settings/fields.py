@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, Literal, get_args, get_origin
 from msgspec import Meta, Struct, ValidationError, convert, field
 from msgspec.structs import force_setattr
 
+from flowkit.wording import is_nameable
+
 # No annotation is a string here: they are read each time a value is checked.
 
 _WORDS: Final = {
@@ -223,6 +225,8 @@ def describe_setting(name: str) -> str:
 
 def _checked(name: str, value: object) -> Any:
     kind, meta = get_args(Settings.__annotations__[name])
+    if isinstance(value, str | Path) and not is_nameable(str(value)):
+        raise ValidationError("it is no text")
     if kind is Path and isinstance(value, Path):
         return value
     if kind is Path:

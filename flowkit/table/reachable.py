@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from urllib.parse import urlsplit
 
 from pyiceberg.manifest import ManifestEntryStatus, ManifestFile
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
+# Of two letters at least: one is a drive of Windows.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
+
 
 def place_of(location: str) -> str:
     """Return where a location is, however its scheme is written: `s3` and `s3a` are one place."""
-    parts = urlsplit(location)
-    if parts.scheme and len(parts.scheme) > 1:
-        # Fragments and queries are characters of a file's name here.
-        return location[len(parts.scheme) + 1 :].removeprefix("//")
-    return location
+    scheme = _SCHEME.match(location)
+    return location if scheme is None else location[scheme.end() :].removeprefix("//")
 
 
 def metadata_files(table: Table) -> Iterator[str]:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from errno import ENOENT
 
 from flowkit import wire
 from flowkit.errors import ExecutorError, FlowkitError, UsageError
@@ -23,8 +24,11 @@ def file_reader(flow_file: str) -> Callable[[str], bytes]:
             return _fetched(path)
         path = os.path.expanduser(path)
         beside = os.path.join(os.path.dirname(flow_file), path)
-        with open(path if os.path.exists(path) else beside, "rb") as file:
-            return file.read()
+        try:
+            with open(path if os.path.exists(path) else beside, "rb") as file:
+                return file.read()
+        except ValueError as error:
+            raise FileNotFoundError(ENOENT, "no file can have such a name", path) from error
 
     return read
 
