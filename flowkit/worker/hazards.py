@@ -13,9 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from flowkit.openmp import end_openmp_threads
 from flowkit.worker.generators import unseeded_generator
-from flowkit.worker.threads import unknown_thread
 
 
 def unsafe_to_fork(cause: str = "importing the flow", *, own: Collection[int] = ()) -> str | None:
@@ -24,7 +22,6 @@ def unsafe_to_fork(cause: str = "importing the flow", *, own: Collection[int] = 
     What can be put right is: idle threads of OpenMP are ended first. `cause` is what has run of
     the user's code since nothing was known, `own` are processes that are not the user's.
     """
-    end_openmp_threads()
     done = _hazard(own)
     return f"{cause} {done}" if done is not None else None
 
@@ -42,7 +39,7 @@ def _hazard(own: Collection[int]) -> str | None:
         return "opened a CUDA device"
     if "grpc" in sys.modules:
         return "loaded gRPC, whose threads do not survive a fork"
-    thread = unknown_thread()
+    thread = _thread()
     if thread is not None:
         return f"started {thread}"
     child = next(_children(own), None)
@@ -53,6 +50,19 @@ def _hazard(own: Collection[int]) -> str | None:
         return shared
     generator = unseeded_generator()
     return f"made {generator}, which would draw the same in every task" if generator else None
+
+
+def _thread() -> str | None:
+    """Describe a thread that Python does not know, after those of OpenMP have been ended."""
+    with suppress(OSError):  # not every system tells
+        if len(os.listdir("/proc/self/task")) == 1:
+            return None
+    # Most flows start none, and go without the time that these take to import.
+    from flowkit.openmp import end_openmp_threads
+    from flowkit.worker.threads import unknown_thread
+
+    end_openmp_threads()
+    return unknown_thread()
 
 
 def _children(own: Collection[int]) -> Iterator[str]:

@@ -238,12 +238,12 @@ COLD = {
 }
 
 
+SELDOM = ("a thread", "an event loop", "a pipe", "a generator of numpy")
+
+
 @pytest.mark.parametrize(
     "what",
-    [
-        pytest.param(one, marks=LONG if one in ("a thread", "an event loop", "a pipe") else ())
-        for one in COLD
-    ],
+    [pytest.param(one, marks=LONG if one in SELDOM else ()) for one in COLD],
 )
 def test_what_a_fork_would_break_makes_tasks_cold(yard: Yard, what: str) -> None:
     imported, why = COLD[what]
