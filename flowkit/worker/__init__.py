@@ -1,15 +1,15 @@
 """Running one attempt and committing one result, in whatever process.
 
-`attempt`: `run_attempt`, the one entry for every way of running, and `call_once` for trying a
-step. `loading`: the user's module. `imports`: from which source it and its project are imported.
-`files`: what configs and parameters name. `binding`: parameters to artifacts. `exit_hooks`: what is
-called when a run has ended. `zygote`: the process that imports once and forks. `messages`: what it
-and its driver say. `output`: what a step prints. `sighting`: what a task depends on. `packages`:
-versions of what it uses. `overriding`: artifacts of a module over those of a run. `wrapping`: the
-decorators of the user's own around a step. `hazards`, `threads`, `generators`: what no fork
-survives. `signals`, `open_files`, `randomness`, `ending`: what a fork and a fresh process must
-have alike. `guards`, `failure`: what surrounds a step. `libc`: a few calls to C. `__main__`: the
-processes' entry.
+`attempt`: `run_attempt`, the one entry for every way of running, and `call_once` for trying a step.
+`loading`: the user's module. `imports`: from which source it and its project are imported. `files`:
+what configs and parameters name. `binding`: parameters to artifacts. `exit_hooks`: what is called
+when a run has ended. `zygote`: the process that imports once and forks. `children`: what it has
+forked. `messages`: what it and its driver say. `output`: what a step prints. `sighting`: what a
+task depends on. `packages`: versions of what it uses. `overriding`: artifacts of a module over
+those of a run. `wrapping`: the decorators of the user's own around a step. `hazards`, `threads`,
+`generators`: what no fork survives. `signals`, `open_files`, `randomness`, `ending`: what a fork
+and a fresh process must have alike. `guards`, `failure`: what surrounds a step. `libc`: a few calls
+to C. `__main__`: the processes' entry.
 """
 
 from __future__ import annotations

@@ -16,9 +16,7 @@ import signal
 import socket
 import sys
 import threading
-import time
 import warnings
-from dataclasses import dataclass
 from typing import NoReturn
 
 from msgspec.structs import replace
@@ -28,9 +26,10 @@ from flowkit.errors import ExecutorError, FlowkitBug, FlowkitError
 from flowkit.graph import FlowFaults
 from flowkit.native import die_with_parent
 from flowkit.store import Store
-from flowkit.values import Attempt, LoadOptions, StoreAddress, TaskSpec
+from flowkit.values import LoadOptions, StoreAddress, TaskSpec
 from flowkit.worker.attempt import run_attempt
 from flowkit.worker.binding import bind, rebind
+from flowkit.worker.children import Children
 from flowkit.worker.ending import end_without, threads_to_wait_for
 from flowkit.worker.exit_hooks import call_exit_hooks_in_children
 from flowkit.worker.failure import failure_of
@@ -125,12 +124,6 @@ def refusal(error: FlowkitError) -> Refused:
     return Refused(failure, error.exit_code)
 
 
-@dataclass(slots=True)
-class _Child:
-    attempt: Attempt
-    kill_at: float | None = None
-
-
 class Zygote:
     """Starts, stops and buries the processes of attempts."""
 
@@ -145,7 +138,7 @@ class Zygote:
         self._undecorated = self._loaded = loaded
         self._specs: tuple[str, ...] = ()
         self._randomness, self._signals, self._files = randomness, signals, ImportedFiles()
-        self._children: dict[int, _Child] = {}
+        self._children = Children()
         self._forks = 0
         self._stores: dict[StoreAddress, Store] = {}
         self._unsafe_to_fork = unsafe_to_fork()
@@ -175,8 +168,7 @@ class Zygote:
             pass  # the driver is gone, which is how this ends
         finally:
             signal.set_wakeup_fd(-1)  # nobody reads any more that children end
-            for pid in self._children:
-                _kill_group(pid, signal.SIGKILL)
+            self._children.kill()
             self._hang_up()
 
     def _hang_up(self) -> None:
@@ -188,15 +180,16 @@ class Zygote:
 
     def _loop(self) -> None:
         while not self._channel.closed:
-            for key, _ in self._selector.select(self._patience_s()):
+            for key, _ in self._selector.select(self._children.patience_s()):
                 if key.fileobj is self._wake_reader:
                     with contextlib.suppress(BlockingIOError):
                         self._wake_reader.recv(4096)
                 else:
                     for message in self._channel.receive():
                         self._obey(message)
-            self._bury()
-            self._kill_overdue()
+            for attempt, code in self._children.bury():
+                send(self._channel.socket, Exited(attempt, code))
+            self._children.kill_overdue()
 
     def _obey(self, message: Message) -> None:
         match message:
@@ -204,7 +197,7 @@ class Zygote:
                 stdout, stderr = self._channel.take_descriptors(2)
                 self._start(spec, cold=cold, stdout=stdout, stderr=stderr)
             case Cancel(attempt, grace_s):
-                self._cancel(attempt, grace_s)
+                self._children.cancel(attempt, grace_s)
             case Bind():
                 self._bind(message)
             case CallExitHooks(run, succeeded):
@@ -236,7 +229,9 @@ class Zygote:
 
     def _look_again(self, cause: str) -> None:
         """See whether more of the user's code has done what no fork survives."""
-        self._unsafe_to_fork = self._unsafe_to_fork or unsafe_to_fork(cause, own=self._children)
+        self._unsafe_to_fork = self._unsafe_to_fork or unsafe_to_fork(
+            cause, own=self._children.pids
+        )
 
     @property
     def _cold_options(self) -> LoadOptions:
@@ -272,9 +267,7 @@ class Zygote:
             self._become_attempt(spec, store, cold=cold, stdout=stdout, stderr=stderr)
         os.close(stdout)
         os.close(stderr)
-        with contextlib.suppress(OSError):
-            os.setpgid(pid, pid)  # also done by the child: whoever comes first
-        self._children[pid] = _Child(spec.attempt)
+        self._children.add(pid, spec.attempt)
         send(self._channel.socket, Started(spec.attempt, pid))
 
     def _prepare(self, spec: TaskSpec, store: Store) -> None:
@@ -323,33 +316,6 @@ class Zygote:
             self._files.flush()
             flush_streams()
             _end(status)
-
-    def _cancel(self, attempt: Attempt, grace_s: float) -> None:
-        for pid, child in self._children.items():
-            if child.attempt == attempt:
-                _kill_group(pid, signal.SIGTERM if grace_s > 0 else signal.SIGKILL)
-                child.kill_at = time.monotonic() + grace_s
-
-    def _bury(self) -> None:
-        for pid in list(self._children):
-            done, status = os.waitpid(pid, os.WNOHANG)
-            if done:
-                child = self._children.pop(pid)
-                # What the step left running in its group goes with it.
-                _kill_group(pid, signal.SIGKILL)
-                code = os.waitstatus_to_exitcode(status)
-                send(self._channel.socket, Exited(child.attempt, code))
-
-    def _kill_overdue(self) -> None:
-        now = time.monotonic()
-        for pid, child in self._children.items():
-            if child.kill_at is not None and child.kill_at <= now:
-                _kill_group(pid, signal.SIGKILL)
-                child.kill_at = None
-
-    def _patience_s(self) -> float | None:
-        waiting = [child.kill_at for child in self._children.values() if child.kill_at is not None]
-        return max(0.0, min(waiting) - time.monotonic()) if waiting else None
 
 
 def run_and_report(loaded: LoadedFlow, spec: TaskSpec, store: Store) -> int:
@@ -407,8 +373,3 @@ def _end(status: int) -> NoReturn:
         signal.signal(-status, signal.SIG_DFL)
         os.kill(os.getpid(), -status)
     os._exit(EXIT_NOT_COMMITTED if status < 0 else status)
-
-
-def _kill_group(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
