@@ -168,6 +168,8 @@ class Database:
             if self._connection is None:
                 raise
             self._unwritable = error
+        except ValueError as error:
+            raise DamagedIndex(self._path, f"its version is none: {error}") from error
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -229,7 +231,7 @@ def _connect_to_read(path: str) -> Connection | None:
             )
             if _is_current(connection):
                 return connection
-        except sqlite3.Error:
+        except (sqlite3.Error, ValueError):
             pass
         if connection is not None:
             connection.close()

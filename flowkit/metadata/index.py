@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from flowkit.errors import MetadataError
 from flowkit.metadata import changes, recording, runs, tasks
@@ -27,6 +28,9 @@ from flowkit.metadata.runs import RunFilter
 from flowkit.metadata.tasks import TaskFilter
 from flowkit.records import Clone, Clones, RunEnd, RunRecord, RunStatus
 from flowkit.values import Attempt, Digest, RunId, TaskKey, TaskResult
+
+_COLUMNS = """SELECT m.name, c.name, c.type, c."notnull", c.pk
+    FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'"""
 
 
 class Metadata:
@@ -66,8 +70,8 @@ class Metadata:
     def check(self) -> None:
         """Read the whole file and see that it is sound. Raises MetadataError if it is not."""
         self._database.read("PRAGMA quick_check(1)", (), _see_that_it_is_sound)
-        for table in (*recording.TABLES, "deleted_runs", "changes"):
-            self._database.read(f"SELECT * FROM {table} LIMIT 1", (), list)
+        expected = Database(MEMORY).read(_COLUMNS, (), set)
+        self._database.read(_COLUMNS, (), lambda rows: _see_that_it_has(expected, rows))
 
     def close(self) -> None:
         """Release the file. May be called twice."""
@@ -324,6 +328,12 @@ class Metadata:
     def snapshot(self) -> Snapshot:
         """Return all rows that can be rebuilt from the store: equal indexes, equal snapshots."""
         return runs.read_snapshot(self._database)
+
+
+def _see_that_it_has(columns: set[tuple[Any, ...]], rows: Rows) -> None:
+    if missing := columns.difference(rows):
+        table, column, *_ = min(missing)
+        raise ValueError(f"table `{table}` has no such column `{column}` as it should have")
 
 
 def _see_that_it_is_sound(rows: Rows) -> None:
