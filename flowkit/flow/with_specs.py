@@ -133,5 +133,5 @@ def _value(text: str) -> object:
         return text == "True"
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return text

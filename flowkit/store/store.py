@@ -23,7 +23,7 @@ from flowkit.values import ArtifactEntry, Digest, Manifest, Part
 _MANIFESTS_MAX: Final = 16
 _UNREADABLE: Final = (
     *(ValueError, TypeError, LookupError, ArithmeticError, RuntimeError, OSError, MemoryError),
-    MsgspecError,
+    *(StopIteration, MsgspecError),
 )
 """What libraries raise that are given bytes which they did not write."""
 

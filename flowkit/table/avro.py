@@ -6,13 +6,15 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import pyarrow as pa
 
 _MAGIC: Final = b"Obj\x01"
 _SYNC_BYTES: Final = 16
-_LARGEST_BLOCK_BYTES: Final = 1 << 30
+_LARGEST_BYTES: Final = 1 << 30
+"""How much a file may hold: a few bytes can be unpacked to any number."""
+_PIECE_BYTES: Final = 1 << 20
 
 
 def codec_of(file: bytes) -> str | None:
@@ -23,12 +25,12 @@ def codec_of(file: bytes) -> str | None:
         return None
 
 
-def unpacked(file: bytes) -> bytes:
+def unpacked(file: bytes, *, most: int = _LARGEST_BYTES) -> bytes:
     """Return an Avro file with the same records, its blocks as they are.
 
     Raises:
         KeyError: its codec is not known.
-        ValueError: the file is malformed.
+        ValueError: the file is malformed, or there are more than `most` bytes in its blocks.
 
     Source:
         Avro 1.11 specification, "Object Container Files".
@@ -45,11 +47,20 @@ def unpacked(file: bytes) -> bytes:
     while cursor.is_inside():
         count, block = cursor.number(), cursor.bytes()
         try:
-            rows = unpack(block)
-        except (OSError, EOFError, lzma.LZMAError, pa.ArrowException) as error:
+            rows = unpack(block, most)
+        except (OSError, lzma.LZMAError, pa.ArrowException, MemoryError) as error:
             raise ValueError(f"a block of it cannot be unpacked: {error}") from error
+        most -= len(rows)
         parts += [_number(count), _sized(rows), cursor.take(_SYNC_BYTES)]
     return b"".join(parts)
+
+
+class _Decompressor(Protocol):
+    """What the standard library unpacks a stream with."""
+
+    @property
+    def eof(self) -> bool: ...
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
 
 class _Cursor:
@@ -112,7 +123,22 @@ def _sized(data: bytes) -> bytes:
     return _number(len(data)) + data
 
 
-def _from_snappy(block: bytes) -> bytes:
+def _from_stream(decompressor: _Decompressor, block: bytes, most: int) -> bytes:
+    rows = decompressor.decompress(block, most + 1)
+    if len(rows) > most or not decompressor.eof:
+        raise ValueError("a block of it is not whole, or too large")
+    return rows
+
+
+def _from_bzip2(block: bytes, most: int) -> bytes:
+    return _from_stream(bz2.BZ2Decompressor(), block, most)
+
+
+def _from_xz(block: bytes, most: int) -> bytes:
+    return _from_stream(lzma.LZMADecompressor(memlimit=_LARGEST_BYTES), block, most)
+
+
+def _from_snappy(block: bytes, most: int) -> bytes:
     # Snappy says the size first, as 7 bits a byte without a sign; a checksum is behind it.
     size = shift = 0
     for byte in block[:5]:
@@ -120,7 +146,8 @@ def _from_snappy(block: bytes) -> bytes:
         shift += 7
         if byte < 128:
             break
-    if size > _LARGEST_BLOCK_BYTES or len(block) < 5:
+    # Three bytes stand for 64 at most.
+    if size > min(most, 24 * len(block)) or len(block) < 5:
         raise ValueError("a block of it is no Snappy block")
     rows: bytes = pa.decompress(block[:-4], size, codec="snappy", asbytes=True)
     if zlib.crc32(rows) != int.from_bytes(block[-4:], "big"):
@@ -128,14 +155,20 @@ def _from_snappy(block: bytes) -> bytes:
     return rows
 
 
-def _from_zstandard(block: bytes) -> bytes:
+def _from_zstandard(block: bytes, most: int) -> bytes:
+    pieces = []
     with pa.CompressedInputStream(pa.BufferReader(block), "zstd") as stream:
-        return bytes(stream.read())
+        while piece := stream.read(_PIECE_BYTES):
+            pieces.append(bytes(piece))
+            most -= len(piece)
+            if most < 0:
+                raise ValueError("a block of it is too large")
+    return b"".join(pieces)
 
 
-_CODECS: Final[Mapping[str, Callable[[bytes], bytes]]] = {
-    "bzip2": bz2.decompress,
+_CODECS: Final[Mapping[str, Callable[[bytes, int], bytes]]] = {
+    "bzip2": _from_bzip2,
     "snappy": _from_snappy,
-    "xz": lzma.decompress,
+    "xz": _from_xz,
     "zstandard": _from_zstandard,
 }

@@ -98,7 +98,7 @@ class Shard:
         """Read what `to_json` returned. Raises UsageError for anything else."""
         try:
             shard = msgspec.json.decode(text, type=cls)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
             raise UsageError(
                 f"this is no shard as JSON: {error}", hint="take what `Shard.to_json` returned"
             ) from error

@@ -79,7 +79,7 @@ class Door:
             self.read(data)
 
 
-def _text(read: Callable[[str], object]) -> Read:
+def as_text(read: Callable[[str], object]) -> Read:
     """Make a door for text of one for bytes: what is no UTF-8 is what Python makes of it."""
     return lambda data: read(data.decode(errors="surrogateescape"))
 
@@ -347,6 +347,6 @@ def doors() -> Mapping[str, Door]:
         "chunks": Door(_chunks, (pack_chunks([(9, bytes(16)), (5, bytes(16))]),)),
         "log": Door(lambda data: [one.time_us for one in whole_lines(parse_log(data))], (log,)),
         "inert pickle": Door(read_inert, (pickle,), (ValueError,)),
-        "duration": Door(_text(_durations), (b"90s", b"1.5h", b"7"), (click.BadParameter,)),
-        "settings": Door(_text(_settings), (b"true", b"/home", b"3.5", b'{"a": {"b": "c"}}')),
+        "duration": Door(as_text(_durations), (b"90s", b"1.5h", b"7"), (click.BadParameter,)),
+        "settings": Door(as_text(_settings), (b"true", b"/home", b"3.5", b'{"a": {"b": "c"}}')),
     }

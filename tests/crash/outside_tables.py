@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import io
 import json
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,13 +13,13 @@ from outside import Door, as_text
 
 from flowkit import native
 from flowkit.table.avro import codec_of, unpacked
-from flowkit.table.conforming import Unlike
 from flowkit.table.filters import parse_filter
 from flowkit.table.formats import FileFormat
 from flowkit.table.hive.hive_types import type_of
 from flowkit.table.hive.keys import infer_type, pairs_of
 from flowkit.table.json_keys import Respelling
 from flowkit.table.manifests import ManifestBytes, read_entries, read_list
+from flowkit.table.projection import Unlike
 from flowkit.table.reachable import place_of
 from flowkit.table.shards import Shard
 from flowkit.table.text_files import csv_schema, json_schema, open_csv, open_json
@@ -48,14 +48,17 @@ def avro(schema: dict[str, Any], row: bytes, *, codec: str = "null") -> bytes:
     return b"Obj\x01" + number(len(meta)) + head + b"\0" + SYNC + number(1) + sized(row) + SYNC
 
 
+def _record(name: str, *fields: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "record", "name": name, "fields": list(fields)}
+
+
 def _list_file() -> bytes:
     fields = [
         {"name": "manifest_path", "type": "string", "field-id": 500},
         {"name": "manifest_length", "type": "long", "field-id": 501},
         {"name": "partition_spec_id", "type": "int", "field-id": 502},
     ]
-    schema = {"type": "record", "name": "manifest_file", "fields": fields}
-    return avro(schema, b"\x06a/b\x08\x02")
+    return avro(_record("manifest_file", *fields), b"\x06a/b\x08\x02")
 
 
 def _manifest_file() -> bytes:
@@ -63,15 +66,23 @@ def _manifest_file() -> bytes:
         {"name": "content", "type": "int", "field-id": 134},
         {"name": "file_path", "type": "string", "field-id": 100},
         {"name": "file_format", "type": "string", "field-id": 101},
-        {"name": "partition", "field-id": 102, "type": {"type": "record", "name": "r102", "fields": []}},
+        {
+            "name": "partition",
+            "field-id": 102,
+            "type": {"type": "record", "name": "r102", "fields": []},
+        },
         {"name": "record_count", "type": "long", "field-id": 103},
         {"name": "file_size_in_bytes", "type": "long", "field-id": 104},
     ]
     fields = [
         {"name": "status", "type": "int", "field-id": 0},
-        {"name": "data_file", "field-id": 2, "type": {"type": "record", "name": "r2", "fields": inner}},
+        {
+            "name": "data_file",
+            "field-id": 2,
+            "type": {"type": "record", "name": "r2", "fields": inner},
+        },
     ]
-    schema = {"type": "record", "name": "manifest_entry", "fields": fields}
+    schema = _record("manifest_entry", *fields)
     return avro(schema, b"\x02\x00\x06a/b\x0ePARQUET\x08\x02")
 
 
@@ -115,8 +126,17 @@ def _filter(text: str) -> None:
     from pyiceberg.schema import Schema
     from pyiceberg.types import DateType, DecimalType, DoubleType, LongType, NestedField, StringType
 
-    kinds = {"a": LongType(), "b": StringType(), "d": DateType(), "e": DecimalType(9, 2), "f": DoubleType()}
-    fields = [NestedField(at, name, kind, required=False) for at, (name, kind) in enumerate(kinds.items(), 1)]
+    kinds = {
+        "a": LongType(),
+        "b": StringType(),
+        "d": DateType(),
+        "e": DecimalType(9, 2),
+        "f": DoubleType(),
+    }
+    fields = [
+        NestedField(at, name, kind, required=False)
+        for at, (name, kind) in enumerate(kinds.items(), 1)
+    ]
     parse_filter(text, Schema(*fields), table="a.b")
 
 
@@ -133,20 +153,22 @@ def _shard(text: str) -> None:
 
 def table_doors() -> dict[str, Door]:
     """Return these doors by name."""
-    read: Callable[[bytes], object] = Respelling({"ab": "aB"}).apply
+    packed = avro(_record("r"), bz2.compress(b"rows"), codec="bzip2")
     return {
         "iceberg manifest": Door(_manifest, (_manifest_file(),)),
         "iceberg manifest list": Door(_list, (_list_file(),)),
-        "avro codecs": Door(_unpack, (_list_file(),), (ValueError, KeyError)),
+        "avro codecs": Door(_unpack, (packed,), (ValueError, KeyError)),
         "native chunks": Door(_chunks, (b"some bytes" * 200,)),
         "csv": Door(partial(_csv, ",", None), (b"1,x\n2,y\n",), TEXT_REFUSALS),
-        "escaped text": Door(partial(_csv, "\x01", "\\"), (b"1\x01x\\\x01y\n2\x01\\N\n",), TEXT_REFUSALS),
+        "escaped text": Door(
+            partial(_csv, "\x01", "\\"), (b"1\x01x\\\x01y\n2\x01\\N\n",), TEXT_REFUSALS
+        ),
         "json lines": Door(
             _json_lines,
             (b'{"a":1,"b":["x"],"s":{"c":1,"d":"2024-05-01 10:00:00"}}\n{"A":null}\n',),
             TEXT_REFUSALS,
         ),
-        "json keys": Door(read, (b'{"AB": 1, "x": "AB"}',)),
+        "json keys": Door(Respelling({"ab": "aB"}).apply, (b'{"AB": 1, "x": "AB"}',)),
         "hive type": Door(
             as_text(partial(type_of, column="c", table="a.b")),
             (b"map<string,array<int>>", b"struct<a:decimal(10,2),b:varchar(5)>"),
@@ -154,8 +176,15 @@ def table_doors() -> dict[str, Door]:
         "hive keys": Door(as_text(_keys), (b"day=2026-11-26/shop=a%2Fb", b"n=12")),
         "filter": Door(
             as_text(_filter),
-            (b"a > 5 and b in ('x', 'y')", b"not (d < '2024-01-01') or e between 1.5 and 2", b"f is nan"),
+            (
+                b"a > 5 and b in ('x', 'y')",
+                b"not (d < '2024-01-01') or e between 1.5 and 2",
+                b"f is nan",
+            ),
         ),
         "location": Door(as_text(place_of), (b"s3://bucket/key", b"file:/a", b"C:/x")),
-        "shard": Door(as_text(_shard), (b'{"table":"a.b","parts":[],"schema":""}',)),
+        "shard": Door(
+            as_text(_shard),
+            (b'{"table":"a.b","catalog":"c","snapshot":1,"schema":"","width":1,"parts":[]}',),
+        ),
     }

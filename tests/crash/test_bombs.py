@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow
 import pytest
 import zstandard
 from blake3 import blake3
@@ -15,13 +16,14 @@ from flowkit import wire
 from flowkit.errors import Corrupt, StoreError
 from flowkit.store import Store
 from flowkit.store.envelope import seal_record
-from flowkit.store.keys import compressed_key, raw_key, recipe_key
+from flowkit.store.keys import compressed_key, recipe_key
 from flowkit.store.recipes import Extent, Recipe
 from flowkit.values import ArtifactEntry, Digest, Manifest, Part
 
 GIB = 1 << 30
 PIECE = bytes(1 << 20)
 DIGEST = Digest(bytes(range(32)))
+NO_ROWS = bytes(pyarrow.schema([("a", pyarrow.int64())]).serialize())
 LIMITED = """
 import resource, sys
 from flowkit.store import Store, verify_store
@@ -138,10 +140,22 @@ def test_a_manifest_with_impossible_parts_is_damaged(store: Store, parts: tuple[
         store.manifest(digest)
 
 
-def test_an_array_of_objects_is_no_array(store: Store) -> None:
-    head = b'{"dtype": "|O", "order": "C", "shape": [1]}'
-    parts = tuple(Part(store.put(one), len(one)) for one in (head, bytes(8)))
-    entry = ArtifactEntry(tag="numpy", type_name="ndarray", digest=DIGEST, parts=parts)
-    with pytest.raises(StoreError, match="is nothing that serializer `numpy` reads"):
+@pytest.mark.parametrize(
+    ("tag", "head", "buffer"),
+    [
+        ("numpy", b'{"dtype": "|O", "order": "C", "shape": [1]}', bytes(8)),
+        ("numpy", b'{"dtype": "<i4", "order": "C", "shape": [1000000000000]}', bytes(8)),
+        ("numpy", b"{}", b""),
+        ("arrow", b'{"kind": "array"}', NO_ROWS),
+        ("arrow", b"[]", b""),
+        ("pandas", b'{"kind": "frame", "objects": ["x"]}', NO_ROWS),
+        ("json", b"[" * 100_000, b""),
+    ],
+)
+def test_what_no_serializer_wrote_is_told_so(
+    store: Store, tag: str, head: bytes, buffer: bytes
+) -> None:
+    parts = tuple(Part(store.put(one), len(one)) for one in (head, buffer))
+    entry = ArtifactEntry(tag=tag, type_name="x", digest=DIGEST, parts=parts)
+    with pytest.raises(StoreError, match=f"is nothing that serializer `{tag}` reads"):
         store.load(entry)
-    assert store.storage.size(raw_key(parts[0].digest or DIGEST)) == len(head)
