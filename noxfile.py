@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 import nox
+from nox.command import CommandFailed
 
 nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["lint", "tests", "interop", "tutorials", "native", "docs", "examples"]
@@ -31,6 +32,9 @@ INTEROP = {
 
 # The ancestor, whose tutorials are run: a pin, so that what is compared does not move.
 METAFLOW = "metaflow==2.19.39"
+
+# What fuzzes Python guided by coverage. There are wheels for few versions and Linux alone.
+ATHERIS = "atheris==3.0.0"
 
 
 def install(session: nox.Session, extras: str) -> None:
@@ -119,15 +123,20 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session
 def crash(session: nox.Session) -> None:
-    """Hours of what `tests` does briefly: kills, faults, damage and hostile input; then a soak."""
+    """Hours of what `tests` does briefly: kills, faults, damage, hostile input; fuzzing; a soak."""
     install(session, "test")
     long = {"FLOWKIT_CRASH": "long"}
-    tests = ("tests/crash", "tests/model/test_store_model.py")
-    session.run(
-        "pytest", "--numprocesses=auto", "--timeout=0", *(session.posargs or tests), env=long
-    )
-    if not session.posargs:
-        session.run("python", "tests/crash/soak.py", "--minutes", "60")
+    tests = session.posargs or ("tests/crash", "tests/model/test_store_model.py")
+    session.run("pytest", "--numprocesses=auto", "--timeout=0", *tests, env=long)
+    if session.posargs:
+        return
+    try:
+        session.install(ATHERIS, silent=True)
+    except CommandFailed:
+        session.log(f"{ATHERIS} cannot be installed for this Python: no fuzzing")
+    else:
+        session.run("python", "tests/crash/fuzz", "60")
+    session.run("python", "tests/crash/soak.py", "--minutes", "60")
 
 
 def use_installed(session: nox.Session) -> None:
