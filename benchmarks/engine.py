@@ -32,7 +32,7 @@ from _measuring import (
 )
 
 FLOWS = Path(__file__).parent / "flows"
-UNLIMITED = ("--max-num-splits", "1000000")
+UNLIMITED = ("--max-num-splits", "1000000", "--max-workers", "2")
 DATA_PACKAGES = ("numpy", "pandas", "pyarrow")
 PEERS = {
     "luigi": "luigi==3.8.1",
