@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from _measuring import Measured, run_command
@@ -63,6 +62,8 @@ def resume(folder: Path, framework: str, width: int, python: str) -> Measured:
 
 def fill(folder: Path, flow: str, runs: int, *, tag: str, every: int) -> None:
     """Copy a flow's first run, records and all, until there are so many; tag one in `every`."""
+    from msgspec.structs import replace
+
     from flowkit.metadata import Metadata
     from flowkit.store import Store
     from flowkit.values import RunId
