@@ -24,6 +24,11 @@ def spellings(fields: Iterable[pyarrow.Field]) -> dict[str, str]:
     return {lower: names.pop() for lower, names in found.items() if len(names) == 1}
 
 
+def starts_with_null(lines: Lines) -> bool:
+    """Say whether the first value in lines of JSON is `null`, which makes Arrow crash."""
+    return re.match(rb"\s*null", lines) is not None
+
+
 class Respelling:
     """Puts keys of JSON, at any depth, into the spelling of the columns that they mean."""
 
@@ -100,6 +105,8 @@ class RespelledRows:
         import pyarrow
         import pyarrow.json
 
+        if starts_with_null(lines):
+            return self._parsed(b"{}\n" + bytes(lines), others).slice(1)
         reading = pyarrow.json.ReadOptions(use_threads=False, block_size=len(lines) + 1)
         options = pyarrow.json.ParseOptions(
             explicit_schema=self._schema, unexpected_field_behavior=others

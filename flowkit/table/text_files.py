@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.formats import FileFormat
-from flowkit.table.json_keys import RespelledRows, Respelling, spellings
+from flowkit.table.json_keys import RespelledRows, Respelling, spellings, starts_with_null
 from flowkit.table.projection import Unlike, check_unambiguous, plain_type
 from flowkit.table.uneven_rows import UnevenRows
 
@@ -215,6 +215,13 @@ def json_schema(source: Any) -> pyarrow.Schema:
     import pyarrow
     import pyarrow.json
 
+    first = source.read(_FIRST_BYTES) if hasattr(source, "read") else b""
+    if starts_with_null(first):
+        raise pyarrow.ArrowInvalid("its first row is null")
+    if first:
+        if len(first) == _FIRST_BYTES:
+            first = first[: first.rfind(b"\n") + 1] or first
+        source = pyarrow.BufferReader(first)
     try:
         with pyarrow.json.open_json(source) as reader:
             return reader.schema

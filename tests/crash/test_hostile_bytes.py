@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import bz2
+import io
 import lzma
 from datetime import timedelta
 
+import pyarrow
 import pytest
 import zstandard
 from hypothesis import HealthCheck, example, given, settings
@@ -15,6 +17,7 @@ from outside_tables import SYNC, avro, table_doors
 from rotting import IS_LONG
 
 from flowkit.table.avro import unpacked
+from flowkit.table.text_files import json_schema, open_json
 
 DOORS = {**doors(), **table_doors()}
 NUMBERS = [b"-1", b"0", b"1e999", b"9" * 400, b"18446744073709551616", b"NaN", b"null", b'""']
@@ -90,3 +93,13 @@ def test_a_file_of_iceberg_is_not_unpacked_without_end(codec: str) -> None:
     assert len(unpacked(head + sync + block * 3, most=3 << 20)) > 3 << 20
     with pytest.raises(ValueError, match="too large"):
         unpacked(head + sync + block * 4, most=3 << 20)
+
+
+def test_lines_of_json_may_start_with_null() -> None:
+    with pytest.raises(pyarrow.ArrowInvalid):
+        json_schema(io.BytesIO(b" null\n"))
+    for text in (b"null\n", b'\tnull\n{"a": 1}\n', b'null\n{"A": 1}\n'):
+        types = {"a": pyarrow.int64()}
+        file = open_json(lambda text=text: io.BytesIO(text), "f.json", types, 1 << 16)
+        rows = [row for batch in file.batches(["a"], 9) for row in batch.column("a").to_pylist()]
+        assert rows == [None, 1][: text.count(b"\n")]
