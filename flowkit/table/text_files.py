@@ -215,7 +215,10 @@ def json_schema(source: Any) -> pyarrow.Schema:
     import pyarrow
     import pyarrow.json
 
-    first = source.read(_FIRST_BYTES) if hasattr(source, "read") else b""
+    first = b""
+    # What is far away, or compressed, comes in pieces.
+    while len(first) < _FIRST_BYTES and (piece := source.read(_FIRST_BYTES - len(first))):
+        first += piece
     if starts_with_null(first):
         raise pyarrow.ArrowInvalid("its first row is null")
     if first:
