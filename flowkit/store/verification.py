@@ -69,7 +69,8 @@ def _missing_records(store: Store, run: RunId) -> Iterator[Damage]:
         store.storage.size(first)
         end = store.run_end(run)
     except KeyMissing:
-        if run in store.run_ids(run.flow):  # else it was deleted just now
+        # It may have been deleted, or whoever was about to begin it made its folder and died.
+        if not store.is_deleted(run) and next(store.storage.list(folder), None) is not None:
             yield Damage(first, "it is missing")
         return
     except Corrupt:
@@ -77,7 +78,7 @@ def _missing_records(store: Store, run: RunId) -> Iterator[Damage]:
     if end is not None:
         left = store.count_records(run)
         for kind, count in sorted(end.kept.items()):
-            if left.get(kind, 0) < count:
+            if left.get(kind, 0) < count and not store.is_deleted(run):
                 reason = f"{left.get(kind, 0)} are left of {count} when the run ended"
                 yield Damage(f"{folder}/{kind}", reason)
 

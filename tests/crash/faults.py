@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntFlag
 from pathlib import Path
 from typing import Final, Literal
@@ -56,13 +56,17 @@ FAILING: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The `number`-th operation of all processes in a role; `place` is below the watched folder."""
+    """The `number`-th operation of all processes in a role; `place` is below the watched folder.
+
+    With `part` it is the first `operation` of theirs at a place that has this in it.
+    """
 
     role: Role
     number: int
     operation: str
     kind: Kind
     place: str
+    part: str = ""
 
     @property
     def sort(self) -> tuple[str, str]:
@@ -83,7 +87,7 @@ def compile_shim(folder: Path) -> Path:
 class Faults:
     """What befalls the processes that are given `environ`: nothing, until something is chosen."""
 
-    _ASKED = struct.Struct("<6q")
+    _ASKED = struct.Struct("<6q16s112s")
     _CAME = struct.Struct("<4q")
 
     def __init__(self, library: Path, root: Path, folder: Path) -> None:
@@ -135,7 +139,8 @@ class Faults:
         self, point: Point, how: int, error: int = 0, kinds: int = 0, goes_on: bool = False
     ) -> None:
         role = ROLES.index(point.role)
-        asked = self._ASKED.pack(role, point.number, how, error, kinds, goes_on)
+        named = (point.operation.encode() if point.part else b"", point.part.encode())
+        asked = self._ASKED.pack(role, point.number, how, error, kinds, goes_on, *named)
         self._state.write_bytes(asked + bytes(self._CAME.size))
 
 
@@ -158,8 +163,12 @@ def draw_points(
 
 
 def find_point(points: Sequence[Point], operation: str, part: str) -> Point:
-    """Return the first operation of its name at a place that has this in it."""
-    return next(one for one in points if one.operation == operation and part in one.place)
+    """Return the first operation of its name at a place that has this in it.
+
+    It is found again by these: how many come before it depends on time.
+    """
+    found = next(one for one in points if one.operation == operation and part in one.place)
+    return replace(found, part=part)
 
 
 def a_draw(name: str) -> random.Random:

@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
-from faults import ROLES, Faults, Point, Role
+from faults import IS_LONG, ROLES, Faults, Point, Role
 
 from flowkit.cli import main
 from flowkit.client import Run, Workspace, delete_run
@@ -78,6 +78,8 @@ class Scene:
         return runs_the_flow(self.words)
 
 
+_LONG: Final = 12
+
 SCENES: Final[Mapping[str, Scene]] = {
     "run": Scene(["run"], None, ROLES),
     "cold run": Scene(["run", "--executor", "process"], None, ROLES),
@@ -87,6 +89,17 @@ SCENES: Final[Mapping[str, Scene]] = {
     "tag": Scene(["tag", "add", "Work/1", "nice"], "whole"),
     "reindex": Scene(["store", "reindex"], "whole"),
 }
+
+
+def cases(counts: Mapping[tuple[str, Role], int], *, otherwise: int) -> list[tuple[str, Role, int]]:
+    """Return scenes and roles, with how many points of each to try; many more in the long form."""
+    if not IS_LONG:
+        return [(*case, count) for case, count in counts.items()]
+    return [
+        (name, role, _LONG * counts.get((name, role), otherwise))
+        for name, scene in SCENES.items()
+        for role in scene.roles
+    ]
 
 
 def runs_the_flow(words: Sequence[str]) -> bool:

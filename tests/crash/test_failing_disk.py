@@ -7,17 +7,27 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from faults import FAILING, IS_LONG, a_draw, draw_points, find_point
-from scenes import SCENES, act, act_here, go_on, inspect, see_that_all_is_well, see_that_it_was_done
+from faults import FAILING, a_draw, draw_points, find_point
+from scenes import (
+    SCENES,
+    act,
+    act_here,
+    cases,
+    go_on,
+    inspect,
+    see_that_all_is_well,
+    see_that_it_was_done,
+)
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
     from conftest import Yard
+    from faults import Role
     from scenes import Stage
 
-COUNTS = {
+COUNTS: dict[tuple[str, Role], int] = {
     ("run", "command"): 6,
     ("run", "worker"): 5,
     ("gc", "command"): 2,
@@ -26,18 +36,6 @@ COUNTS = {
     ("reindex", "command"): 2,
 }
 """How many points are tried of a scene and a role; the long form tries more, and other scenes."""
-
-LONG = 12
-
-
-def cases() -> list[tuple[str, str, int]]:
-    if not IS_LONG:
-        return [(*case, count) for case, count in COUNTS.items()]
-    return [
-        (name, role, LONG * COUNTS.get((name, role), 2))
-        for name, scene in SCENES.items()
-        for role in scene.roles
-    ]
 
 
 def see_that_it_is_told(ended: subprocess.CompletedProcess[str]) -> None:
@@ -100,7 +98,7 @@ def test_too_few_open_files_are_told_and_can_be_mended(
     go_on(yard, stage)
 
 
-@pytest.mark.parametrize(("name", "role", "count"), cases())
+@pytest.mark.parametrize(("name", "role", "count"), cases(COUNTS, otherwise=2))
 def test_a_disk_that_fails_is_told_and_can_be_mended(
     yards: Callable[[], Yard], stage: Stage, name: str, role: str, count: int
 ) -> None:

@@ -5,16 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from faults import CHANGES, HOW, IS_LONG, a_draw, draw_points, find_point
-from scenes import SCENES, act, act_here, go_on, inspect, see_that_all_is_well, see_that_it_was_done
+from faults import CHANGES, HOW, a_draw, draw_points, find_point
+from scenes import (
+    SCENES,
+    act,
+    act_here,
+    cases,
+    go_on,
+    inspect,
+    see_that_all_is_well,
+    see_that_it_was_done,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from conftest import Yard
+    from faults import Role
     from scenes import Stage
 
-COUNTS = {
+COUNTS: dict[tuple[str, Role], int] = {
     ("run", "command"): 7,
     ("run", "zygote"): 2,
     ("run", "worker"): 7,
@@ -26,18 +36,6 @@ COUNTS = {
     ("reindex", "command"): 4,
 }
 """How many points are tried of a scene and a role; the long form tries more, and other scenes."""
-
-LONG = 12
-
-
-def cases() -> list[tuple[str, str, int]]:
-    if not IS_LONG:
-        return [(*case, count) for case, count in COUNTS.items()]
-    return [
-        (name, role, LONG * COUNTS.get((name, role), 3))
-        for name, scene in SCENES.items()
-        for role in scene.roles
-    ]
 
 
 def test_a_resume_killed_before_it_had_cloned_is_resumed_with_what_it_would_have_cloned(
@@ -52,7 +50,7 @@ def test_a_resume_killed_before_it_had_cloned_is_resumed_with_what_it_would_have
     go_on(yard, stage)
 
 
-@pytest.mark.parametrize(("name", "role", "count"), cases())
+@pytest.mark.parametrize(("name", "role", "count"), cases(COUNTS, otherwise=3))
 def test_a_process_killed_at_an_operation_loses_nothing(
     yards: Callable[[], Yard], stage: Stage, name: str, role: str, count: int
 ) -> None:

@@ -52,7 +52,7 @@ enum kind {
     LOCK = 64,
 };
 
-/* Known to faults.py as so many numbers of eight bytes. */
+/* Known to faults.py. */
 struct state {
     int64_t role; /* at whose operation */
     int64_t at;   /* at which one, from 1 */
@@ -60,6 +60,8 @@ struct state {
     int64_t error;   /* what FAIL sets errno to */
     int64_t kinds;   /* which kinds of operations may fail */
     int64_t goes_on; /* whether all that follow fail too, whoever does them */
+    char operation[16]; /* if given, not `at` says which, but this and a part of the path */
+    char part[112];
     _Atomic int64_t done; /* how often a fault was injected */
     _Atomic int64_t counts[ROLES];
 };
@@ -129,6 +131,10 @@ static enum how arrive(const char *operation, int kind, const char *place)
     int64_t number = atomic_fetch_add(&state->counts[role], 1) + 1;
     if (state->how == NOTHING)
         return NOTHING;
+    if (state->operation[0]) {
+        bool is_it = !strcmp(operation, state->operation) && strstr(place + root_size, state->part);
+        number = is_it ? state->at : state->at - 1;
+    }
     if (state->how != FAIL) {
         if (role != state->role || number != state->at)
             return NOTHING;
