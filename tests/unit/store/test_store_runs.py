@@ -423,6 +423,7 @@ def test_a_folder_of_a_run_that_did_not_begin_is_no_damage(tmp_path: Path) -> No
     fill(store)
     (tmp_path / "runs/Flow/77").mkdir()
     assert reindex(store, Heard()) == []
+    assert not [one for one in verify_store(store) if "77" in one.key]
     store.create_end(
         RunEnd(run=RunId("Flow", "77"), status="failed", finished_at=datetime.now(UTC))
     )
