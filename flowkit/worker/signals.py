@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# What `signal` wraps: a forked child had better not pay for enumerations of what was set before.
+import _signal  # type: ignore[import-not-found]
 import signal
 from contextlib import suppress
 from typing import Any
@@ -29,7 +31,7 @@ class ImportedSignals:
     def put_aside(self, wakeup: int) -> None:
         """Have signals do what a zygote needs: the end of a child writes to `wakeup`."""
         self._timers = {one: signal.setitimer(one, 0) for one in _TIMERS}
-        self._handlers = {one: signal.getsignal(one) for one in _OWN}
+        self._handlers = {one: _signal.getsignal(one) for one in _OWN}
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         self._wakeup = signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
@@ -44,11 +46,12 @@ class ImportedSignals:
                 signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._handlers.items():
             # None stands for one of C's, which Python cannot set again.
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            _signal.signal(number, _signal.SIG_DFL if handler is None else handler)
         for timer, (delay_s, interval_s) in self._timers.items():
             if delay_s > 0:
                 signal.setitimer(timer, delay_s, interval_s)
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+        if signal.SIGCHLD in self._mask:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
 
     def reset(self) -> None:
         """Set signals as they were before the import."""
