@@ -93,4 +93,7 @@ class IndexFeed:
 
     def _give_up(self, error: MetadataError) -> None:
         self._is_broken = True
-        self._warn(f"{error.message}; the run goes on, and the index is mended afterwards")
+        self._warn(
+            f"{error.message}; the run goes on, and the next command mends the index, "
+            "or `flowkit store reindex` does"
+        )
