@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, overload
+from typing import Final, Literal, overload
 
 from msgspec import Struct, field
 
@@ -169,17 +169,25 @@ class Part(Struct, frozen=True, gc=False):
     packed_at: int | None = None
 
 
-class ArtifactEntry(Struct, frozen=True, kw_only=True, gc=False):
+Behaviour = Literal["", "project", "lazy"]
+"""`project`: in the flow's project. `lazy`: there too, but in a module that a step has imported."""
+BEHAVIOURS: Final[tuple[Behaviour, ...]] = ("lazy", "project", "")
+"""The less that is known, the earlier."""
+
+
+class ArtifactEntry(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """One artifact in a manifest: how to load it, and its identity.
 
     `digest` covers the serializer's tag and the contents of all parts, wherever they lie: equal
     digests mean equal artifacts. `parts[0]` is the serializer's head, the others its buffers.
+    `behaviour`: where the code of the classes in it is, which the digest does not cover.
     """
 
     tag: str
     type_name: str
     digest: Digest
     parts: tuple[Part, ...]
+    behaviour: Behaviour = ""
 
     @property
     def size_bytes(self) -> int:

@@ -143,6 +143,8 @@ class FlowDescription(Struct, frozen=True, kw_only=True):
     """The version of Python that imported the flow."""
     versions: tuple[tuple[str, str], ...] = ()
     """The packages that its steps use, with their versions."""
+    sources: str = ""
+    """A digest of all code of its project that was imported with it."""
 
     @property
     def config_values(self) -> dict[str, str | None]:

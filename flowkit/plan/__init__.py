@@ -36,7 +36,14 @@ if TYPE_CHECKING:
         closest,
         differences,
     )
-    from flowkit.plan.fingerprint import Artifacts, Fingerprints, TaskSight, are_equal, composed
+    from flowkit.plan.fingerprint import (
+        Artifacts,
+        Fingerprints,
+        TaskSight,
+        are_equal,
+        composed,
+        identity_with,
+    )
     from flowkit.plan.gang import are_one_attempt, whole_gangs
     from flowkit.plan.resume import ResumePlan, check_step, reusable
     from flowkit.plan.scheduler import Scheduler
@@ -76,6 +83,7 @@ __all__ = [
     "composed",
     "differences",
     "find_task",
+    "identity_with",
     "reusable",
     "tell_excess",
     "whole_gangs",
@@ -91,7 +99,9 @@ __getattr__ = loads(
             "TaskFailed TaskSucceeded"
         ),
         "flowkit.plan.explain": "Components Difference changed_pieces closest differences",
-        "flowkit.plan.fingerprint": "Artifacts Fingerprints TaskSight are_equal composed",
+        "flowkit.plan.fingerprint": (
+            "Artifacts Fingerprints TaskSight are_equal composed identity_with"
+        ),
         "flowkit.plan.gang": "are_one_attempt whole_gangs",
         "flowkit.plan.resume": "ResumePlan check_step reusable",
         "flowkit.plan.scheduler": "Scheduler",

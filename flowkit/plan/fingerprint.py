@@ -14,7 +14,7 @@ from blake3 import blake3
 from msgspec.json import encode
 
 from flowkit.graph import FlowDescription, Kind, Node
-from flowkit.values import ArtifactEntry, Digest, Fingerprint, Frame, Manifest, TaskKey
+from flowkit.values import ArtifactEntry, Behaviour, Digest, Fingerprint, Frame, Manifest, TaskKey
 
 Artifacts = Mapping[str, ArtifactEntry]
 
@@ -48,22 +48,32 @@ class Fingerprints:
         self._kinds = {one.attribute: "parameter" for one in description.parameters}
         self._kinds.update({one.attribute: "config" for one in description.configs})
         self._python = description.python
+        self._sources = description.sources
         self._versions = dict(description.versions)
         self._nodes = {node.name: node for node in description.nodes}
-        self._common: dict[str, dict[str, str]] = {}
+        self._common: dict[str, dict[str, str] | None] = {}
 
     def of(self, sight: TaskSight) -> Fingerprint | None:
         """Return a task's fingerprint; None if something that it depends on cannot be told."""
         node = self._nodes[sight.key.step]
         if not node.code or node.reach.untold:
             return None
-        components = dict(self._of_step(node))
+        common = self._of_step(node)
+        if common is None:
+            return None
+        components = dict(common)
         if node.is_join:
-            components["inputs"] = _digest_of_inputs(sight)
+            inputs = self._digest_of_inputs(sight)
+            if inputs is None:
+                return None
+            components["inputs"] = inputs
         else:
             for artifacts in sight.inputs:
                 for name in _seen(node, artifacts):
-                    components[f"artifact:{name}"] = artifacts[name].digest.hex()[:_DIGITS]
+                    identity = self._identity(artifacts[name])
+                    if identity is None:
+                        return None
+                    components[f"artifact:{name}"] = identity.hex()[:_DIGITS]
         gangs = [self._is_gang(frame) for frame in sight.frames]
         if not _add_place(components, node, sight, gangs):
             return None
@@ -75,11 +85,13 @@ class Fingerprints:
         node = self._nodes.get(frame.step)
         return node is not None and node.kind is Kind.GANG
 
-    def _of_step(self, node: Node) -> dict[str, str]:
-        """Return the components that all tasks of a step share."""
-        common = self._common.get(node.name)
-        if common is not None:
-            return common
+    def _of_step(self, node: Node) -> dict[str, str] | None:
+        """Return the components that all tasks of a step share, or None if some cannot be told."""
+        if node.name not in self._common:
+            self._common[node.name] = self._find_of_step(node)
+        return self._common[node.name]
+
+    def _find_of_step(self, node: Node) -> dict[str, str] | None:
         common = {"code": node.code[:_DIGITS], "python": _hashed(self._python)}
         for package in node.reach.packages:
             common[f"package:{package}"] = _hashed(self._versions.get(package, ""))
@@ -92,9 +104,39 @@ class Fingerprints:
             common["catch"] = _hashed(node.policies.catch.var or "")
         for name in _seen(node, self._constants):
             kind = self._kinds.get(name, "constant")
-            common[f"{kind}:{name}"] = self._constants[name].digest.hex()[:_DIGITS]
-        self._common[node.name] = common
+            identity = self._identity(self._constants[name])
+            if identity is None:
+                return None
+            common[f"{kind}:{name}"] = identity.hex()[:_DIGITS]
         return common
+
+    def _identity(self, entry: ArtifactEntry) -> Digest | None:
+        return identity_with(entry.digest, entry.behaviour, self._sources)
+
+    def _digest_of_inputs(self, sight: TaskSight) -> str | None:
+        """Return a digest of all artifacts of all inputs of a join, in order."""
+        parts: list[bytes] = ["\0".join(sight.input_steps).encode()]
+        for artifacts in sight.inputs:
+            one = [b"input"]
+            for name in sorted(artifacts):
+                identity = self._identity(artifacts[name])
+                if identity is None:
+                    return None
+                one += (name.encode(), identity)
+            parts.append(blake3(b"\0".join(one)).digest())
+        return blake3(b"".join(parts)).hexdigest()[:_DIGITS]
+
+
+def identity_with(digest: Digest, behaviour: Behaviour, sources: str) -> Digest | None:
+    """Return what tells a value and its behaviour apart; None if that cannot be told.
+
+    `digest` is the value's own, `sources` that of the project's code.
+    """
+    if not behaviour:
+        return digest
+    if behaviour == "lazy" or not sources:
+        return None
+    return Digest(blake3(digest + sources.encode()).digest())
 
 
 def composed(
@@ -133,17 +175,6 @@ def _seen(node: Node, artifacts: Artifacts) -> Iterable[str]:
         return list(artifacts)
     names = {*node.reach.names, *filter(None, (node.foreach, node.condition))}
     return [name for name in artifacts if name in names]
-
-
-def _digest_of_inputs(sight: TaskSight) -> str:
-    """Return a digest of all artifacts of all inputs of a join, in order."""
-    parts: list[bytes] = ["\0".join(sight.input_steps).encode()]
-    for artifacts in sight.inputs:
-        one = [b"input"]
-        for name in sorted(artifacts):
-            one += (name.encode(), artifacts[name].digest)
-        parts.append(blake3(b"\0".join(one)).digest())
-    return blake3(b"".join(parts)).hexdigest()[:_DIGITS]
 
 
 def _add_place(

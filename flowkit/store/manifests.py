@@ -91,4 +91,10 @@ def _resolve(entry: ArtifactEntry, digest: Digest) -> ArtifactEntry:
         part if part.digest is not None else Part(digest, part.size_bytes, part.packed_at)
         for part in entry.parts
     )
-    return ArtifactEntry(tag=entry.tag, type_name=entry.type_name, digest=entry.digest, parts=parts)
+    return ArtifactEntry(
+        tag=entry.tag,
+        type_name=entry.type_name,
+        digest=entry.digest,
+        parts=parts,
+        behaviour=entry.behaviour,
+    )

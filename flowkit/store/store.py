@@ -17,7 +17,7 @@ from flowkit.store.objects import Objects, Verify
 from flowkit.store.opening import open_storage
 from flowkit.store.runs import RunRecords
 from flowkit.store.serializers import get_serializer
-from flowkit.store.writer import Check, ManifestWriter
+from flowkit.store.writer import Check, Look, ManifestWriter
 from flowkit.values import ArtifactEntry, Digest, Manifest, Part
 
 _MANIFESTS_MAX: Final = 16
@@ -141,14 +141,18 @@ class Store(RunRecords):
         return items[found[1]]
 
     def write_manifest(
-        self, *, base: Manifest | None = None, check: Check | None = None
+        self,
+        *,
+        base: Manifest | None = None,
+        check: Check | None = None,
+        look: Look | None = None,
     ) -> ManifestWriter:
         """Start a manifest. Artifacts of `base` are compared with those of the same name.
 
         `check` is called with the name and each buffer of an artifact before any of it is stored;
-        what it raises is passed on.
+        what it raises is passed on. `look` says of a pickle where the code of its classes is.
         """
-        return ManifestWriter(self.objects, base, check)
+        return ManifestWriter(self.objects, base, check, look)
 
     def put_manifest(self, manifest: Manifest) -> Digest:
         """Store a manifest that is made of entries of others; returns its digest."""

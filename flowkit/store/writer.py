@@ -16,10 +16,13 @@ from flowkit.store.manifests import encode_manifest
 from flowkit.store.objects import Objects
 from flowkit.store.recipes import RECIPE_FROM_BYTES
 from flowkit.store.serializers import CANNOT_PICKLE, find_culprit, find_serializer
-from flowkit.values import ArtifactEntry, Digest, Manifest, Part, TableUse
+from flowkit.values import ArtifactEntry, Behaviour, Digest, Manifest, Part, TableUse
 
 Check = Callable[[str, memoryview], None]
 """Told the name and the bytes of an artifact before they are stored; may raise."""
+
+Look = Callable[[bytes], Behaviour]
+"""Told a pickle; returns where the code of the classes in it is."""
 
 ITEMS_PER_BLOCK: Final = 256
 
@@ -32,10 +35,16 @@ _SIZE: Final = struct.Struct("<Q")
 class ManifestWriter:
     """Collects what a task leaves. Large buffers are stored at once, the rest by `commit`."""
 
-    def __init__(self, objects: Objects, base: Manifest | None, check: Check | None = None) -> None:
+    def __init__(
+        self,
+        objects: Objects,
+        base: Manifest | None,
+        check: Check | None = None,
+        look: Look | None = None,
+    ) -> None:
         self._objects = objects
         self._base = base
-        self._check = check
+        self._check, self._look = check, look
         self._artifacts: dict[str, ArtifactEntry] = {}
         self._items: list[ArtifactEntry] = []
         self._item_digests: list[Digest] = []
@@ -134,6 +143,7 @@ class ManifestWriter:
             type_name=type_name,
             digest=Digest(blake3(b"".join(identity)).digest()),
             parts=tuple(parts),
+            behaviour=self._look(head) if self._look and serializer.tag == "pickle" else "",
         )
 
     def _part(

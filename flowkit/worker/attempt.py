@@ -329,7 +329,9 @@ class _Opened:
         if self.count() == 1:
             known.update(self._store.manifest(self._spec.inputs[0]).artifacts)
         check = refuse_secrets if hidden else None
-        return self._store.write_manifest(base=Manifest(artifacts=known), check=check)
+        return self._store.write_manifest(
+            base=Manifest(artifacts=known), check=check, look=project_imports.behaviour
+        )
 
     def _state(
         self, step: str, inherited: dict[str, ArtifactEntry], frames: tuple[Frame, ...]

@@ -16,6 +16,7 @@ from flowkit.flow import (
 from flowkit.store import Store
 from flowkit.values import ArtifactEntry, Digest
 from flowkit.worker.files import file_reader, print_line
+from flowkit.worker.imports import project_imports
 from flowkit.worker.loading import LoadedFlow
 
 
@@ -45,7 +46,7 @@ def bind(
         environment=os.environ,
         read_file=file_reader(loaded.description.file),
     )
-    writer = store.write_manifest()
+    writer = store.write_manifest(look=project_imports.behaviour)
     for name, value in {**_fixed(loaded), **values}.items():
         writer.add(name, value)
     return writer.commit()
@@ -64,7 +65,7 @@ def rebind(
     changed = convert_parameters(
         loaded.flow_class, given, read_file=file_reader(loaded.description.file)
     )
-    writer = store.write_manifest()
+    writer = store.write_manifest(look=project_imports.behaviour)
     earlier = store.manifest(parameters).artifacts
     for name, value in _fixed(loaded).items():
         entry, before = writer.add(name, value), earlier.get(name)

@@ -30,7 +30,10 @@ from pathlib import PurePath
 from types import CodeType
 from typing import TYPE_CHECKING
 
+from blake3 import blake3
+
 from flowkit.flow import is_of_project
+from flowkit.values import Behaviour
 
 if TYPE_CHECKING:
     from importlib.abc import PathEntryFinder
@@ -47,6 +50,9 @@ class ProjectImports:
         self._given: dict[str, bytes] = {}
         self.sources: dict[str, bytes] = {}
         """What was imported, by file."""
+        self._described: frozenset[str] = frozenset()
+        self._named: dict[bytes, Behaviour] = {}
+        self._named_of = 0
         self.edits = 0
         """How often a file said something else on import than it was known to say."""
 
@@ -74,6 +80,32 @@ class ProjectImports:
         self.sources[path] = source
         return source
 
+    def describe(self, folder: str) -> str:
+        """Return a digest of all that was imported so far, for a flow in a folder."""
+        self._described = frozenset(self.sources)
+        self._name_modules()
+        hasher = blake3()
+        for path in sorted(self.sources):
+            hasher.update(os.path.relpath(path, folder).encode(errors="surrogateescape"))
+            hasher.update(b"\0%b" % blake3(self.sources[path]).digest())
+        return hasher.hexdigest()
+
+    def behaviour(self, pickled: bytes) -> Behaviour:
+        """Say whether a pickle holds objects of the project, whose code is not in the pickle."""
+        if self._named_of != len(self.sources):
+            self._name_modules()
+        found = {where for name, where in self._named.items() if name in pickled}
+        return "lazy" if "lazy" in found else "project" if found else ""
+
+    def _name_modules(self) -> None:
+        """Find the names of modules that pickles of their objects hold."""
+        self._named_of = len(self.sources)
+        self._named = {
+            _as_pickled(name): "project" if file in self._described else "lazy"
+            for name, module in list(sys.modules.items())
+            if (file := getattr(module, "__file__", None)) in self.sources
+        }
+
     def show(self, path: str, source: bytes) -> None:
         """Let descriptions and tracebacks show the source that runs, also if its file changes."""
         lines = io.StringIO(decode_source(source)).readlines()
@@ -99,6 +131,12 @@ class ProjectImports:
 
 
 project_imports = ProjectImports()
+
+
+def _as_pickled(name: str) -> bytes:
+    """Return the instruction of a pickle that a module's name is in (SHORT_BINUNICODE)."""
+    encoded = name.encode(errors="surrogatepass")
+    return b"\x8c%c%b" % (min(len(encoded), 255), encoded)
 
 
 class ExactLoader(SourceFileLoader):

@@ -81,6 +81,7 @@ class LoadedFlow(Struct, frozen=True):
             description,
             python=platform.python_version(),
             versions=tuple(versions_of(packages).items()),
+            sources=project_imports.describe(os.path.dirname(file)),
         )
         nodes = {node.name: node for node in description.nodes}
         return cls(

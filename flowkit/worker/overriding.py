@@ -156,7 +156,7 @@ def _over(store: Store, manifest: Digest, values: Mapping[str, Any]) -> Digest:
     if not values:
         return manifest
     before = store.manifest(manifest)
-    writer = store.write_manifest(base=before)
+    writer = store.write_manifest(base=before, look=project_imports.behaviour)
     for name, entry in before.artifacts.items():
         if name not in values:
             writer.inherit(name, entry)

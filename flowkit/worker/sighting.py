@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from flowkit.graph import FlowDescription
-from flowkit.plan import Fingerprints, TaskSight
+from flowkit.plan import Fingerprints, TaskSight, identity_with
 from flowkit.store import Store
-from flowkit.values import Digest, Fingerprint, Frame, TaskSpec
+from flowkit.values import BEHAVIOURS, Behaviour, Digest, Fingerprint, Frame, Manifest, TaskSpec
 
 if TYPE_CHECKING:
     from flowkit.plan import Artifacts, StartTask
@@ -31,7 +31,8 @@ class TaskSights:
         self._store = store
         self.constants: Final = store.manifest(parameters).artifacts
         self._fingerprints = Fingerprints(description, self.constants)
-        self._elements: dict[Digest, bytes | None] = {}
+        self._elements: dict[Digest, tuple[bytes, Behaviour] | None] = {}
+        self._sources = description.sources
 
     def fingerprint(self, task: Placed) -> Fingerprint | None:
         """Return a task's fingerprint, or None if it cannot be told. Raises StoreError."""
@@ -54,15 +55,29 @@ class TaskSights:
 
     def _element(self, frame: Frame) -> Digest | None:
         if frame.items not in self._elements:
-            entry = self._store.manifest(frame.items).item_digests
-            digests = self._store.load(entry) if entry is not None else None
-            self._elements[frame.items] = digests if isinstance(digests, bytes) else None
+            self._elements[frame.items] = self._find_elements(frame)
             while len(self._elements) > _KEPT:
                 del self._elements[next(iter(self._elements))]
         known = self._elements[frame.items]
+        if known is None:
+            return None
+        digests, behaviour = known
         at = frame.index * Digest.SIZE
-        return Digest(known[at : at + Digest.SIZE]) if known is not None else None
+        return identity_with(Digest(digests[at : at + Digest.SIZE]), behaviour, self._sources)
+
+    def _find_elements(self, frame: Frame) -> tuple[bytes, Behaviour] | None:
+        manifest = self._store.manifest(frame.items)
+        entry = manifest.item_digests
+        digests = self._store.load(entry) if entry is not None else None
+        return (digests, _behaviour(manifest)) if isinstance(digests, bytes) else None
 
     def _all_elements(self, frame: Frame) -> Digest | None:
-        entry = self._store.manifest(frame.items).item_digests
-        return entry.digest if entry is not None else None
+        manifest = self._store.manifest(frame.items)
+        entry = manifest.item_digests
+        return identity_with(entry.digest, _behaviour(manifest), self._sources) if entry else None
+
+
+def _behaviour(manifest: Manifest) -> Behaviour:
+    """Return the behaviour of a foreach's elements: that of which least is known."""
+    found = {block.behaviour for block in manifest.items}
+    return next((one for one in BEHAVIOURS if one in found), "")

@@ -244,3 +244,65 @@ def test_a_step_with_something_that_cannot_be_compared_is_not_reused(lab: Lab) -
     again = lab.run(options=RunOptions(reuse=True))
     assert again.status == "succeeded"
     assert again.cloned == ["end/0"]
+
+
+SHOP = """
+    class Model:
+        def answer(self):
+            return {answer}
+"""
+
+BOUGHT = """
+    {import_first}
+
+    class Bought(FlowSpec):
+        @memo
+        @step
+        def start(self):
+            import shop
+            self.model = shop.Model()
+            self.models = [shop.Model(), shop.Model()]
+            self.plain = 7
+            self.next(self.ask)
+
+        @memo
+        @step
+        def ask(self):
+            self.answer = self.model.answer()
+            self.next(self.each, foreach="models")
+
+        @memo
+        @step
+        def each(self):
+            self.answer = self.input.answer()
+            self.next(self.join)
+
+        @memo
+        @step
+        def join(self, inputs):
+            self.answers = [one.answer for one in inputs]
+            self.plain = inputs[0].plain
+            self.next(self.end)
+
+        @memo
+        @step
+        def end(self):
+            self.doubled = self.plain * 2
+"""
+
+
+@pytest.mark.parametrize("import_first", ["import shop", ""])
+def test_what_an_artifact_does_is_not_what_its_class_did(lab: Lab, import_first: str) -> None:
+    for answer in (1, 2):
+        lab.write(SHOP.format(answer=answer), "shop.py")
+        lab.write(BOUGHT.format(import_first=import_first), "bought.py")
+        ran = lab.run()
+        assert ran.status == "succeeded", ran.end
+        assert ran.run["ask"].task["answer"].data == answer
+        assert ran.run["join"].task["answers"].data == [answer, answer]
+        # What reads no object of the class does not depend on it.
+        assert ("end/0" in ran.cloned) == (answer == 2)
+    again = lab.run().cloned
+    assert "end/0" in again
+    # Of a module that only a step imports it is not known what it says today.
+    assert ("ask/0" in again) == bool(import_first)
