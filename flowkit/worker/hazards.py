@@ -45,7 +45,7 @@ def _hazard(own: Collection[int]) -> str | None:
     child = next(_children(own), None)
     if child is not None:
         return f"started the process `{child}`"
-    shared = _shared_descriptor() or _transaction()
+    shared = _shared_descriptor() or _shared_memory() or _transaction()
     if shared is not None:
         return shared
     generator = unseeded_generator()
@@ -105,6 +105,19 @@ def _shared_descriptor() -> str | None:
     return None
 
 
+def _shared_memory() -> str | None:
+    """Describe memory that a fork shares, and that a fresh process would have of its own.
+
+    That is memory of no file, or of one that is gone. Semaphores are not seen as memory.
+    """
+    with suppress(OSError):  # not every system tells
+        for line in Path("/proc/self/maps").read_bytes().splitlines():
+            is_nameless = b" rw-s " in line and line.endswith(b" (deleted)")
+            if is_nameless and b" /dev/shm/sem." not in line:
+                return "made memory that tasks would share"
+    return None
+
+
 def _transaction() -> str | None:
     """Describe a transaction whose lock on a file a child would not have, and rely upon."""
     sqlite = sys.modules.get("sqlite3")
@@ -112,7 +125,7 @@ def _transaction() -> str | None:
         for one in _alive(sqlite.Connection):
             with suppress(sqlite.Error):  # it is closed
                 if one.in_transaction:
-                    return "left a transaction of SQLite open"
+                    return "left a transaction of SQLite open: commit it, or begin it in a step"
     return None
 
 

@@ -227,8 +227,17 @@ COLD = {
     "a transaction": (
         "import sqlite3; D = sqlite3.connect(':memory:'); D.execute('create table t (x)');"
         "D.execute('insert into t values (1)')",
-        "a transaction of SQLite",
+        "a transaction of SQLite open: commit it",
     ),
+    "a value of multiprocessing": (
+        "import multiprocessing; VALUE = multiprocessing.Value('i', 0)",
+        "memory that tasks would share",
+    ),
+    "an array of multiprocessing": (
+        "import multiprocessing; ARRAY = multiprocessing.RawArray('i', 3)",
+        "memory that tasks would share",
+    ),
+    "anonymous memory": ("import mmap; MAP = mmap.mmap(-1, 9)", "memory that tasks would share"),
     "a generator": ("OWN = random.Random()", "the random generator `OWN`"),
     "a generator of numpy": (
         "import numpy\nclass Kept: OWN = numpy.random.default_rng()",
@@ -238,7 +247,14 @@ COLD = {
 }
 
 
-SELDOM = ("a thread", "an event loop", "a pipe", "a generator of numpy")
+SELDOM = (
+    "a thread",
+    "an event loop",
+    "a pipe",
+    "a generator of numpy",
+    "an array of multiprocessing",
+    "anonymous memory",
+)
 
 
 @pytest.mark.parametrize(
@@ -369,6 +385,24 @@ def test_an_open_transaction_does_not_end_in_a_broken_database(yard: Yard) -> No
     with sqlite3.connect(yard.folder / "kept.sqlite") as database:
         assert database.execute("pragma integrity_check").fetchone()[0] == "ok"
         assert database.execute("select count(*) from kept").fetchone()[0] == 0
+
+
+MAPPED = """
+    import mmap, multiprocessing
+    LOCK = multiprocessing.Lock()
+    with open(os.path.join(os.environ["YARD"], "mapped"), "wb+") as file:
+        file.write(bytes(9))
+        file.flush()
+        MAP = mmap.mmap(file.fileno(), 9)
+    OWN = mmap.mmap(-1, 9, flags=mmap.MAP_PRIVATE)
+    READ = mmap.mmap(-1, 9, prot=mmap.PROT_READ)
+"""
+
+
+def test_memory_of_a_file_and_semaphores_stay_warm(yard: Yard) -> None:
+    _only(yard, MAPPED, "assert LOCK.acquire() and MAP[0] == OWN[0] == READ[0] == 0")
+    _, stderr = _run(yard)
+    assert "cold" not in stderr
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
