@@ -13,6 +13,7 @@ import sys
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+import flowkit.folder  # noqa: F401  # it remembers the folder before a script changes it
 from flowkit.lazy import loads
 
 if TYPE_CHECKING:

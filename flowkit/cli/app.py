@@ -16,6 +16,7 @@ from flowkit.cli.invocation import Invocation, Script, of_context
 from flowkit.cli.report import report_error
 from flowkit.cli.screen import abandon, say
 from flowkit.errors import UsageError
+from flowkit.folder import FIRST_FOLDER, go_back
 from flowkit.wording import is_nameable
 
 _PROGRAM = "flowkit"
@@ -76,6 +77,8 @@ def script_main(flow_class: type) -> NoReturn:
             hint="write it to a file, and run `flowkit run` with that",
         )
         sys.exit(report_error(error, Invocation()))
+    # The script may have changed folder; what it runs imports it again, and does so again.
+    go_back(FIRST_FOLDER)
     path = Path(file).absolute()
     invocation = Invocation(script=Script(str(path), flow_class.__name__))
     sys.exit(_run(None, invocation, program=f"python {path.name}"))

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from flowkit import wire
 from flowkit.errors import ExecutorError, FlowkitBug, FlowkitError
+from flowkit.folder import current_folder, go_back
 from flowkit.graph import FlowFaults
 from flowkit.native import die_with_parent
 from flowkit.store import Store
@@ -75,7 +76,7 @@ REHEARSE_AT = 16
 
 def serve(channel: socket.socket, file: str, name: str | None) -> int:
     """Read the flow, then start attempts until the driver hangs up. Returns an exit code."""
-    randomness, signals = ImportedRandomness(), ImportedSignals()
+    randomness, signals, folder = ImportedRandomness(), ImportedSignals(), current_folder()
     try:
         flow_class = import_flow(file, name)
         send(channel, Imported(flow_class.__name__))
@@ -87,7 +88,7 @@ def serve(channel: socket.socket, file: str, name: str | None) -> int:
         send(channel, refusal(error))
         return error.exit_code
     randomness.settle()
-    zygote = Zygote(channel, loaded, randomness, signals)
+    zygote = Zygote(channel, loaded, randomness, signals, folder)
     send(channel, zygote.described())
     if "flowkit.table" in sys.modules:
         # The flow uses tables: children find imported what each would take a second to import.
@@ -133,11 +134,13 @@ class Zygote:
         loaded: LoadedFlow,
         randomness: ImportedRandomness,
         signals: ImportedSignals,
+        folder: str | None,
     ) -> None:
         self._channel = Channel(channel)
         self._undecorated = self._loaded = loaded
         self._specs: tuple[str, ...] = ()
         self._randomness, self._signals, self._files = randomness, signals, ImportedFiles()
+        self._folder_before = folder
         self._children = Children()
         self._forks = 0
         self._stores: dict[StoreAddress, Store] = {}
@@ -294,6 +297,7 @@ class Zygote:
             self._hang_up()
             if cold:
                 self._signals.reset()
+                go_back(self._folder_before)
                 start = ColdStart(spec, self._cold_options, project_imports.sources)
                 _exec_cold(self._loaded, start, stdout, stderr)
             capture(stdout, stderr)

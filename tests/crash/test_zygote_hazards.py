@@ -6,6 +6,8 @@ import os
 import random
 import re
 import signal
+import subprocess
+import sys
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING
 
@@ -403,6 +405,34 @@ def test_memory_of_a_file_and_semaphores_stay_warm(yard: Yard) -> None:
     _only(yard, MAPPED, "assert LOCK.acquire() and MAP[0] == OWN[0] == READ[0] == 0")
     _, stderr = _run(yard)
     assert "cold" not in stderr
+
+
+GOES = {
+    "warm": (("--executor", "local"), ""),
+    "cold": (("--executor", "process"), ""),
+    "fallen back": ((), "OWN = random.Random()\n"),
+}
+
+
+@pytest.mark.parametrize("as_script", [False, True])
+@pytest.mark.parametrize("how", ["warm", pytest.param("cold", marks=LONG), "fallen back"])
+def test_a_flow_that_changes_folder_does_so_once(
+    yard: Yard, how: str, as_script: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words, more = GOES[how]
+    (yard.folder / "data").mkdir()
+    monkeypatch.chdir(yard.folder)
+    _only(yard, f"{more}os.chdir('data')", "self.folder = os.getcwd()")
+    with yard.file.open("a") as file:
+        file.write("\n\nOnly()\n")
+    command = yard.command("run", *words, str(yard.file))
+    if as_script:
+        command = [sys.executable, str(yard.file), "--home", str(yard.home), "run", *words]
+    done = subprocess.run(
+        command, env=yard.environ(), capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert yard.latest("Only").data.folder == str(yard.folder / "data")
 
 
 @pytest.mark.parametrize("executor", EXECUTORS)
