@@ -243,7 +243,7 @@ COLD = {
     "a generator": ("OWN = random.Random()", "the random generator `OWN`"),
     "a generator of numpy": (
         "import numpy\nclass Kept: OWN = numpy.random.default_rng()",
-        "the random generator `OWN` of numpy",
+        "a random generator of numpy in `Kept`",
     ),
     "an event loop": ("import asyncio; LOOP = asyncio.new_event_loop()", "an epoll"),
 }
@@ -363,6 +363,52 @@ def test_random_numbers_differ_between_tasks_unless_they_are_seeded(
         drawn = python.random(), python.gauss(0, 1), legacy.random(), legacy.normal()
         assert tuple(one[0] for one in data.open) == drawn
         assert len(data.hashed) == 1
+
+
+HELD = """
+import functools
+class Aug:
+    def __init__(self, rng):
+        self.rng = rng
+class Mine(random.Random):
+    pass
+def draw(rng=random.Random(SEED)):
+    return rng.random()
+AUG = Aug(random.Random(SEED))
+DRAWS = [AUG.rng.random, Mine(SEED).random, draw, functools.partial(random.Random(SEED).random)]
+
+class Drawing(FlowSpec):
+    @step
+    def start(self):
+        self.numbers = [0, 1]
+        self.next(self.draw, foreach="numbers")
+
+    @step
+    def draw(self):
+        self.drawn = [one() for one in DRAWS]
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        self.drawn = list(zip(*(one.drawn for one in inputs)))
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize("seed", ["", "7"])
+def test_generators_that_are_held_by_others_draw_as_in_fresh_processes(
+    yard: Yard, seed: str
+) -> None:
+    yard.write(HELD.replace("SEED", seed))
+    _, stderr = _run(yard)
+    assert ("a random generator in `" in stderr) == (not seed)
+    assert ("cold" in stderr) == (not seed)
+    drawn = yard.latest("Drawing").data.drawn
+    assert [len(set(one)) for one in drawn] == [1 if seed else 2] * 4
 
 
 def test_an_open_transaction_does_not_end_in_a_broken_database(yard: Yard) -> None:
