@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from flowkit.errors import Corrupt, FlowkitError, KeyMissing, StoreError
 from flowkit.store.keys import FORMAT, OBJECTS, digest_in, raw_key, run_folder
 from flowkit.store.reach import find_reachable
 from flowkit.store.store import Store
 from flowkit.values import Digest, RunId
+
+_NO_FILE: Final = "it is no file that can be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def find_fault(store: Store, key: str) -> str | None:
     """Return what is wrong under a key, or None. Objects that it needs are not looked at."""
     try:
         if key == FORMAT:
-            store.storage.size(key)  # a look at the format comes before the use of any storage
+            pass  # a look at the format comes before the use of any storage
         elif key.startswith(f"{OBJECTS}/"):
             digest = digest_in(key)
             if digest is None:
@@ -95,12 +98,25 @@ def find_fault(store: Store, key: str) -> str | None:
             store.objects.verify(key, digest)
         else:
             store.verify_record(key)
+        # What may be absent is not missed by those who read it.
+        store.storage.size(key)
     except KeyMissing as error:
-        if error.key == key or key not in store.storage.list(key.rpartition("/")[0]):
+        if key not in store.storage.list(key.rpartition("/")[0]):
             return None  # it is gone itself
-        return f"it needs `{error.key}`, which is missing"
+        if error.key != key:
+            return f"it needs `{error.key}`, which is missing"
+        return None if _is_readable(store, key) else _NO_FILE
     except Corrupt as error:
         return error.reason if error.key == key else error.message
     except FlowkitError as error:
         return error.message
     return None
+
+
+def _is_readable(store: Store, key: str) -> bool:
+    """Say whether a key that is listed can be read: somebody may have just written it again."""
+    try:
+        store.storage.size(key)
+    except KeyMissing:
+        return False
+    return True

@@ -17,7 +17,7 @@ from untrusted import send
 from flowkit.cli import main
 from flowkit.errors import FlowkitError, KeyMissing, StoreError, UsageError
 from flowkit.records import StoredCard
-from flowkit.store import DirectoryStorage, Store, open_storage, verify_store
+from flowkit.store import Damage, DirectoryStorage, Store, open_storage, verify_store
 from flowkit.values import Attempt, Digest, RunId, TaskKey
 
 TEXTS = (
@@ -153,11 +153,21 @@ def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(tmp_path: Path, key:
     with pytest.raises(KeyMissing):
         storage.map(key)
     store = Store.open(str(root), sync=False)
-    list(verify_store(store))
+    assert Damage(key, "it is no file that can be read") in list(verify_store(store))
     with suppress(KeyMissing):
         store.run_record(RunId("Sent", "1"))
     with suppress(KeyMissing):
         store.get(Digest(bytes(32)))
+
+
+@pytest.mark.parametrize("suffix", ["", ".zst", ".recipe", ".chunks"])
+def test_verifying_tells_of_a_link_to_what_is_no_file(tmp_path: Path, suffix: str) -> None:
+    key = f"objects/00/{'0' * 64}{suffix}"
+    path = tmp_path / key
+    path.parent.mkdir(parents=True)
+    path.symlink_to("/dev/zero")
+    store = Store.open(str(tmp_path), sync=False)
+    assert Damage(key, "it is no file that can be read") in list(verify_store(store))
 
 
 @pytest.mark.parametrize("name", ["back\\slash", ".hidden", "a\\", os.fsdecode(b"\xff\\")])
