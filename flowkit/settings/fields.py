@@ -17,7 +17,12 @@ _WORDS: Final = {
     **dict.fromkeys(("true", "1", "yes", "y", "on", "t"), True),
     **dict.fromkeys(("false", "0", "no", "n", "off", "f"), False),
 }
-_BOUNDS: Final = {"ge": " of at least {}", "gt": " above {}", "min_length": " that is not empty"}
+_BOUNDS: Final = {
+    "ge": " of at least {}",
+    "gt": " above {}",
+    "le": " and at most {}",
+    "min_length": " that is not empty",
+}
 """Bounds of a setting, and how errors say them."""
 _FOLLOWS: Final = ""
 """The default of a setting that follows another one."""
@@ -108,9 +113,9 @@ class Settings(Struct, frozen=True, kw_only=True):
             "Default: `user:` and the user."
         ),
     ] = _FOLLOWS
-    log_limit_bytes: Annotated[int, _about("Bytes of output kept of an attempt.", ge=0)] = (
-        10_000_000
-    )
+    log_limit_bytes: Annotated[
+        int, _about("Bytes of output kept of an attempt.", ge=0, le=1_000_000_000)
+    ] = 10_000_000
     sync: Annotated[
         bool,
         _about("Wait until the disk has what is committed, so that a power cut loses nothing."),

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 
 from blake3 import blake3
 
-from flowkit.errors import KeyMissing, StoreError, UsageError, VersionMoved
+from flowkit.errors import Corrupt, KeyMissing, StoreError, UsageError, VersionMoved
 from flowkit.ports import Age, Buffer, Storage, Stored
 from flowkit.store.hashing import as_bytes
 from flowkit.store.keys import check_folder, check_key, is_key
@@ -25,6 +25,9 @@ from flowkit.store.maps import file_maps
 
 MAP_FROM_BYTES: Final = 1 << 20
 """Files of this size and above are mapped and sealed; smaller ones are cheaper to read."""
+
+WHOLE_MAX_BYTES: Final = 2 << 30
+"""What is read and not mapped, a record or a frame, is not written any larger than this."""
 
 _TEMPORARY: Final = ".temporary"
 _LOCKS: Final = ".locks"
@@ -55,6 +58,12 @@ def _translated(root: str, key: str) -> Iterator[None]:
         raise StoreError(
             f"the store `{root}` failed at `{key}`: {(error.strerror or str(error)).lower()}",
             hint=_HINTS.get(error.errno or 0, "check that the store's directory can be used"),
+        ) from error
+    except MemoryError as error:
+        raise StoreError(
+            f"the store `{root}` failed at `{key}`: there is not enough memory to read it",
+            hint="run `flowkit store verify` to see whether it is damaged; else use a machine that "
+            "has more memory",
         ) from error
 
 
@@ -108,9 +117,11 @@ class DirectoryStorage(Storage):
         return f"DirectoryStorage({self._root!r})"
 
     def read(self, key: str, *, start: int = 0, length: int | None = None) -> bytes:
-        """Return the bytes, or a range of them. Raises KeyMissing, StoreError."""
+        """Return the bytes, or a range of them. Raises KeyMissing, Corrupt, StoreError."""
         with self._opened(key) as descriptor:
             size = max(0, os.fstat(descriptor).st_size - start)
+            if length is None and size > WHOLE_MAX_BYTES:
+                raise Corrupt(key, f"it has {size} bytes, and no record or frame has so many")
             return bytes(_read(descriptor, start, size if length is None else min(size, length)))
 
     def map(self, key: str, *, check: Callable[[memoryview], None] | None = None) -> memoryview:

@@ -13,6 +13,9 @@ from flowkit.store.keys import FORMAT
 
 FORMAT_VERSION: Final = 1
 
+_MAX_BYTES: Final = 64 << 10
+"""Of `format.json`, whose digest covers all of it: what is longer is none."""
+
 
 class Gate:
     """A storage behind a look at its `format.json`, at first use and only then.
@@ -44,7 +47,7 @@ class Gate:
     def _check(self) -> bool:
         """Say whether the format is there; raise if it is one that we cannot read."""
         try:
-            data = self._storage.read(FORMAT)
+            data = self._storage.read(FORMAT, length=_MAX_BYTES)
         except KeyMissing:
             return False
         body = open_record("format", data, key=FORMAT)

@@ -15,7 +15,7 @@ from rotting import IS_LONG
 from untrusted import send
 
 from flowkit.cli import main
-from flowkit.errors import FlowkitError, KeyMissing, StoreError, UsageError
+from flowkit.errors import Corrupt, FlowkitError, KeyMissing, StoreError, UsageError
 from flowkit.records import StoredCard
 from flowkit.store import Damage, DirectoryStorage, Store, open_storage, verify_store
 from flowkit.values import Attempt, Digest, RunId, TaskKey
@@ -168,6 +168,41 @@ def test_verifying_tells_of_a_link_to_what_is_no_file(tmp_path: Path, suffix: st
     path.symlink_to("/dev/zero")
     store = Store.open(str(tmp_path), sync=False)
     assert Damage(key, "it is no file that can be read") in list(verify_store(store))
+
+
+@pytest.mark.parametrize(
+    "key", ["runs/Sent/1/run.json", "runs/Sent/1/tags.json", f"objects/00/{'0' * 64}.zst"]
+)
+def test_a_file_that_is_too_large_to_be_read_is_named(tmp_path: Path, key: str) -> None:
+    path = tmp_path / key
+    path.parent.mkdir(parents=True)
+    path.touch()
+    os.truncate(path, 20 << 30)
+    store = Store.open(str(tmp_path), sync=False)
+    (reason,) = [one.reason for one in verify_store(store) if one.key == key]
+    assert reason == f"it has {20 << 30} bytes, and no record or frame has so many"
+
+
+def test_of_a_large_format_file_no_more_is_read_than_it_may_have(tmp_path: Path) -> None:
+    Store.open(str(tmp_path), sync=False).put(b"data")
+    os.truncate(tmp_path / "format.json", 20 << 30)
+    with pytest.raises(Corrupt, match=r"format\.json"):
+        Store.open(str(tmp_path)).get(Digest(bytes(32)))
+
+
+def test_memory_that_is_not_there_is_an_error_of_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = DirectoryStorage(tmp_path, sync=False)
+    storage.create("k", b"data")
+
+    def fail(*_: object) -> bytearray:
+        raise MemoryError
+
+    monkeypatch.setattr("flowkit.store.directory._read", fail)
+    for read in (storage.read, storage.map):
+        with pytest.raises(StoreError, match="`k`: there is not enough memory"):
+            read("k")
 
 
 @pytest.mark.parametrize("name", ["back\\slash", ".hidden", "a\\", os.fsdecode(b"\xff\\")])
