@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from flowkit.errors import FlowkitError
 from flowkit.graph import Graph
@@ -343,6 +343,10 @@ class Driver:
             return
 
         def interrupt(number: int, _frame: FrameType | None) -> None:
+            if os.getpid() != pid:  # a child that a step in this process has forked
+                signal.signal(number, before[number] or signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+                return
             self._interrupts += 1
             if self._is_waiting and self._with.executor.echoes:
                 if self._interrupts > _PATIENCE:
@@ -354,7 +358,7 @@ class Driver:
         pid = os.getpid()
         # What is ignored stays so: Ctrl-C is not for what a script runs in its background.
         heard = [one for one in (signal.SIGINT, signal.SIGTERM) if not _is_ignored(one)]
-        before = {one: signal.signal(one, interrupt) for one in heard}
+        before: dict[int, Any] = {one: signal.signal(one, interrupt) for one in heard}
         try:
             yield
         finally:

@@ -188,3 +188,27 @@ def test_a_step_of_this_process_that_swallows_interrupts_dies_by_the_third(yard:
     process.communicate(timeout=30)
     assert process.returncode == -signal.SIGINT
     assert yard.run("resume", GO_ON="1").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, -signal.SIGTERM), (signal.SIGINT, 1)]
+)
+def test_a_signal_for_a_child_of_a_step_in_this_process_is_the_childs(
+    yard: Yard, number: signal.Signals, code: int
+) -> None:
+    yard.write(f"""
+        import multiprocessing
+
+        class Parent(FlowSpec):
+            @step(start=True, end=True)
+            def only(self):
+                child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+                child.start()
+                time.sleep(0.2)
+                os.kill(child.pid, {int(number)})
+                child.join()
+                self.code = child.exitcode
+    """)
+    ran = yard.run("run", "--executor", "inline")
+    assert ran.returncode == 0, ran.stderr
+    assert yard.latest("Parent").data.code == code
