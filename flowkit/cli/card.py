@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowkit.cli.amounts import Amount
 from flowkit.cli.command import command, json_option
 from flowkit.cli.invocation import Invocation
 from flowkit.cli.machine import indented, print_json
@@ -128,7 +129,7 @@ def view_card(invocation: Invocation, /, *, pathspec: str, **choice: Any) -> Non
 @click.option(
     "--poll-interval",
     "poll_s",
-    type=click.FloatRange(min=0.1),
+    type=Amount(min=0.1),
     default=5.0,
     show_default=True,
     metavar="SECONDS",
@@ -205,7 +206,7 @@ def serve_cards(
 @click.option(
     "--timeout",
     "limit_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Amount(min=0, min_open=True),
     default=45.0,
     show_default=True,
     metavar="SECONDS",

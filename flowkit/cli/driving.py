@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowkit.cli.amounts import LOG_SIZE_MB
 from flowkit.cli.report import near_path, print_error
 from flowkit.cli.screen import is_lively, say
 from flowkit.cli.text import count_of, task_label
@@ -38,7 +39,7 @@ def driving_options() -> list[click.Option]:
         ),
         click.Option(
             ["--max-log-size"],
-            type=click.FloatRange(0, min_open=True),
+            type=LOG_SIZE_MB,
             metavar="MB",
             help="Most output that is kept of an attempt, in MB.",
         ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowkit.cli.amounts import LOG_SIZE_MB
 from flowkit.cli.command import Command, flow_argument
 from flowkit.cli.configs import refuse_configs
 from flowkit.cli.driving import settings_of
@@ -124,7 +125,7 @@ spin_command = Command(
         ),
         click.Option(
             ["--max-log-size"],
-            type=click.FloatRange(0, min_open=True),
+            type=LOG_SIZE_MB,
             metavar="MB",
             help="Most output that is kept of the attempt, in MB.",
         ),
