@@ -1,7 +1,7 @@
 """The errors flowkit raises on purpose, sorted by who must act.
 
 `FlowInvalid`: the flow's author. `UsageError`: the caller. `StepRaised`: the user's code.
-`StoreError`, `MetadataError`, `ExecutorError`, `EnvironmentFailed`: the operator.
+`StoreError`, `MetadataError`, `ExecutorError`, `EnvironmentFailed`, `OutputFailed`: the operator.
 `FlowkitBug`: us. Exit codes: 0 done, 1 run failed, 2 usage, 3 flow invalid,
 4 infrastructure, 5 bug, 130 interrupted.
 """
@@ -106,6 +106,12 @@ class MetadataError(FlowkitError):
 
 class ExecutorError(FlowkitError):
     """An attempt could not be started, or the process that starts them is gone."""
+
+    exit_code = 4
+
+
+class OutputFailed(FlowkitError):
+    """What a command prints cannot be written."""
 
     exit_code = 4
 

@@ -14,7 +14,7 @@ from flowkit.cli.configs import config_options
 from flowkit.cli.driving import project_options, trigger_option
 from flowkit.cli.invocation import Invocation, Script, of_context
 from flowkit.cli.report import report_error
-from flowkit.cli.screen import abandon, say
+from flowkit.cli.screen import abandon, is_of_output, open_closed_streams, say
 from flowkit.errors import UsageError
 from flowkit.folder import FIRST_FOLDER, go_back
 from flowkit.wording import is_nameable
@@ -85,6 +85,7 @@ def script_main(flow_class: type) -> NoReturn:
 
 
 def _run(argv: Sequence[str] | None, invocation: Invocation, *, program: str) -> int:
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # What a step printed may be no text in the terminal's encoding; that must not end a run.
         if callable(reconfigure := getattr(stream, "reconfigure", None)):
@@ -100,7 +101,13 @@ def _run(argv: Sequence[str] | None, invocation: Invocation, *, program: str) ->
             standalone_mode=False,
             obj=invocation,
         )
+        sys.stdout.flush()  # help is written before any command is invoked
+    except BrokenPipeError:
+        abandon(sys.stdout)
+        return 0
     except (Exception, KeyboardInterrupt) as error:
+        if is_of_output(error):
+            abandon(sys.stdout)
         return report_error(error, invocation)
     finally:
         invocation.close()

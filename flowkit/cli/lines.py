@@ -13,7 +13,8 @@ _FLUSH_AFTER_S = 0.1
 class Lines:
     """Writes lines to stdout and stderr so that both together keep their order.
 
-    A stream whose reader goes away (`| head`) is given up silently: the run goes on.
+    A stream whose reader goes away (`| head`) is given up silently, and one that is a file on a
+    full disk with a word: the run goes on.
     """
 
     def __init__(self, stdout: TextIO, stderr: TextIO) -> None:
@@ -31,8 +32,8 @@ class Lines:
         try:
             if target := self._streams.get(stream):
                 target.write(text)
-        except BrokenPipeError:
-            self._give_up(stream)
+        except OSError as error:
+            self._give_up(stream, error)
         now_s = time.monotonic()
         if now_s - self._flushed_s > _FLUSH_AFTER_S:
             self._flushed_s = now_s
@@ -46,8 +47,15 @@ class Lines:
         try:
             if target := self._streams.get(stream):
                 target.flush()
-        except BrokenPipeError:
-            self._give_up(stream)
+        except OSError as error:
+            self._give_up(stream, error)
 
-    def _give_up(self, stream: str) -> None:
+    def _give_up(self, stream: str, error: OSError) -> None:
         abandon(self._streams.pop(stream))
+        if stream == "stdout" and not isinstance(error, BrokenPipeError):
+            reason = (error.strerror or str(error)).lower()
+            self.write(
+                "stderr",
+                f"{stream} cannot be written any more: {reason}; "
+                "what tasks print is kept, and `flowkit logs` shows it\n",
+            )

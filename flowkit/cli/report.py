@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from flowkit.cli.screen import paint, say
+from flowkit.cli.screen import is_of_output, paint, say
 from flowkit.cli.text import count_of
-from flowkit.errors import FlowInvalid, FlowkitBug, FlowkitError, UsageError
+from flowkit.errors import FlowInvalid, FlowkitBug, FlowkitError, OutputFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +65,7 @@ def near_path(file: str) -> str:
     path = Path(file)
     try:
         return str(path.relative_to(Path.cwd()))
-    except ValueError:
+    except (ValueError, FileNotFoundError):  # elsewhere, or nowhere: the folder is gone
         return file
 
 
@@ -74,10 +74,29 @@ def _translated(error: BaseException, invocation: Invocation) -> FlowkitError:
         return error
     if isinstance(error, click.ClickException):
         return _usage_error(error, invocation)
+    if is_of_output(error):
+        return OutputFailed(
+            f"the output cannot be written: {str(error).partition('] ')[2].lower()}",
+            hint="write it to where there is room for it",
+        )
+    if isinstance(error, FileNotFoundError) and not _is_somewhere():
+        return UsageError(
+            "the folder that flowkit was started in is gone",
+            hint="go to one that is there with `cd`, and run it again",
+        )
     bug = FlowkitBug(f"{type(error).__name__}: {error}")
     if not invocation.debug:
         bug.hint = "run it again with `--debug` before the command, and report what that prints"
     return bug
+
+
+def _is_somewhere() -> bool:
+    """Say whether the working folder is still there."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _usage_error(error: click.ClickException, invocation: Invocation) -> UsageError:

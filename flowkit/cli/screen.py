@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -13,6 +14,8 @@ from typing import TextIO
 from flowkit.cli.text import cell_width, columns, pad, visible
 
 _CODES = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF}
 
 _ONE = "|".join(_CODES.values())
 _PAINT = f"(\x1b\\[(?:0|(?:{_ONE})(?:;(?:{_ONE}))*)m)"
@@ -116,8 +119,28 @@ def _harmless(text: str) -> str:
     return "".join(part if at % 2 else visible(part) for at, part in enumerate(parts))
 
 
+def open_closed_streams() -> None:
+    """Have what was closed for this process, as by `>&-`, swallow what is written to it.
+
+    The numbers of closed streams are taken, or the next file that is opened would be given one, and
+    all that steps print.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, descriptor == number)
+            stream = os.fdopen(descriptor, "w" if number else "r", encoding="utf-8")
+            setattr(sys, name, stream)
+            setattr(sys, f"__{name}__", stream)
+
+
+def is_of_output(error: BaseException) -> bool:
+    """Say whether an error is of a stream that cannot be written: one of a file names the file."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE
+
+
 def abandon(stream: TextIO) -> None:
-    """Let a stream whose reader has gone swallow what it still holds, and all that follows.
+    """Let a stream that cannot be written swallow what it still holds, and all that follows.
 
     Python would complain about it when it closes the stream at the end.
     """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -70,7 +70,7 @@ def open_session(
             return workspace
 
         def choose(flow: str) -> LoadOptions:
-            is_new = workspace is None and not Path(settings.metadata).is_file()
+            is_new = workspace is None and not os.path.isfile(settings.metadata)
             if resumes is None or is_new:  # a flow that is refused leaves nothing behind
                 return options
             kept = _kept_configs(open_here(), flow, resumes, user=settings.user)

@@ -173,6 +173,77 @@ def test_a_reader_that_stops_reading_is_no_error(home: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "{", "")
 
 
+def in_shell(line: str) -> subprocess.CompletedProcess[str]:
+    """Run a command line, in which `flowkit` is this one, without what unbuffers its output."""
+    command = line.replace("flowkit", f"{sys.executable} -m flowkit")
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    words = ["bash", "-c", command]
+    return subprocess.run(words, capture_output=True, text=True, check=False, env=environ)
+
+
+@pytest.mark.parametrize("buffering", ["", "PYTHONUNBUFFERED=1 "])
+@pytest.mark.parametrize("words", ["settings", "settings --json", "--help"])
+def test_output_that_cannot_be_written_is_an_error(home: Path, words: str, buffering: str) -> None:
+    done = in_shell(f"{buffering}flowkit {words} > /dev/full")
+    assert done.returncode == 4
+    assert done.stderr == (
+        "error: the output cannot be written: no space left on device\n\n"
+        "hint: write it to where there is room for it\n"
+    )
+
+
+ONE_STEP = """
+from flowkit import FlowSpec, step
+
+class Small(FlowSpec):
+    @step(start=True, end=True)
+    def only(self):
+        print("said")
+"""
+
+
+@pytest.mark.parametrize("streams", [">&-", ">&- 2>&-", "<&- >&- 2>&-", ">/dev/full"])
+def test_a_run_needs_no_output(call: Call, home: Path, streams: str) -> None:
+    (home.parent / "small.py").write_text(ONE_STEP)
+    done = in_shell(f"flowkit run small.py {streams}")
+    assert done.returncode == 0, done.stderr
+    assert ("stdout cannot be written any more" in done.stderr) == ("full" in streams)
+    assert call("logs", "Small/1/only").out == "said\n"
+
+
+@pytest.mark.parametrize("words", ["run {}", "list runs", "run small.py", "python {} run"])
+def test_a_working_folder_that_is_gone_is_named(home: Path, words: str) -> None:
+    file = home.parent / "small.py"
+    file.write_text(ONE_STEP + "\nif __name__ == '__main__':\n    Small()\n")
+    (home.parent / "gone").mkdir()
+    line = words.format(file)
+    line = line.replace("python", sys.executable) if "python" in line else f"flowkit {line}"
+    done = in_shell(f"cd gone && rmdir ../gone && {line}")
+    assert done.returncode == 2
+    assert "the folder that flowkit was started in is gone" in done.stderr
+
+
+@pytest.mark.parametrize("size", ["nan", "inf", "-inf", "1e9", "0"])
+@pytest.mark.parametrize("words", ["run small.py", "spin small.py only"])
+def test_a_size_that_is_none_is_refused(call: Call, home: Path, words: str, size: str) -> None:
+    (home.parent / "small.py").write_text(ONE_STEP)
+    said = call(*words.split(), "--max-log-size", size)
+    assert said.code == 2
+    assert said.err.startswith("error: `--max-log-size`: ")
+
+
+@pytest.mark.parametrize("words", ["run small.py", "list runs", "gc", "store verify"])
+def test_a_home_with_a_name_that_is_too_long_is_named(
+    call: Call, home: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    (home.parent / "small.py").write_text(ONE_STEP)
+    monkeypatch.setenv("FLOWKIT_HOME", "x" * 300)
+    said = call(*words.split())
+    assert said.code == 4
+    assert "x" * 300 in said.err.splitlines()[0]
+    assert "file name too long" in said.err.splitlines()[0].lower()
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_completion_script_calls_flowkit_back(call: Call, shell: str) -> None:
     said = call("completion", shell)

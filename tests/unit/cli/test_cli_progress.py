@@ -206,6 +206,19 @@ def test_a_reader_that_goes_away_does_not_stop_the_run() -> None:
     assert err.getvalue() == "0\n1\n2\n"
 
 
+def test_output_that_cannot_be_written_does_not_stop_the_run() -> None:
+    err = StringIO()
+    with open("/dev/full", "w", buffering=1) as out:
+        lines = Lines(out, err)
+        for at in range(3):
+            lines.write("stdout", f"{at}\n")
+            lines.write("stderr", f"{at}\n")
+        lines.flush()
+    first, *rest = err.getvalue().splitlines()
+    assert "stdout cannot be written any more: no space left on device" in first
+    assert rest == ["0", "1", "2"]
+
+
 def told(*facts: RunFact) -> RunCounts:
     counts = RunCounts()
     for fact in facts:
