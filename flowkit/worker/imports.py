@@ -149,7 +149,11 @@ class ExactLoader(SourceFileLoader):
         header = MAGIC_NUMBER + _CHECKED_HASH + source_hash(source)
         code = self._cached(path, header)
         if code is None:
-            code = self.source_to_code(source, path)
+            try:
+                code = self.source_to_code(source, path)
+            except SyntaxError as error:
+                error.filename = error.filename or path  # Python leaves it out for a NUL byte
+                raise
             if not sys.dont_write_bytecode:
                 self._keep(path, header + marshal.dumps(code))
         project_imports.show(path, source)

@@ -12,7 +12,7 @@ from types import ModuleType
 from msgspec import Struct
 from msgspec.structs import replace
 
-from flowkit.errors import FlowInvalid, FlowkitError, NotFound
+from flowkit.errors import FlowInvalid, FlowkitError, NotFound, UsageError
 from flowkit.flow import (
     Applied,
     FlowSpec,
@@ -186,6 +186,11 @@ def _import(file: str) -> ModuleType:
     found = importlib.util.spec_from_file_location(name, file, loader=loader)
     if found is None or found.loader is None or not os.path.isfile(file):
         raise NotFound(f"`{file}` is no Python file", hint="name a flow file, such as `flow.py`")
+    if not os.access(file, os.R_OK):
+        raise UsageError(
+            f"`{file}` cannot be read: permission is denied",
+            hint="give this user the right to read it: `chmod +r` on the file",
+        )
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
     try:
@@ -193,10 +198,7 @@ def _import(file: str) -> ModuleType:
             found.loader.exec_module(module)
     except SyntaxError as error:
         del sys.modules[name]
-        raise FlowInvalid(
-            f"{error.filename or file}:{error.lineno}: syntax error: {error.msg}",
-            hint=f"the line reads `{(error.text or '').strip()}`",
-        ) from error
+        raise _syntax_fault(file, error) from error
     except FlowkitError:
         del sys.modules[name]
         raise
@@ -206,3 +208,15 @@ def _import(file: str) -> ModuleType:
             raise
         raise FlowNotImportable(file, failure_of(error)) from error
     return module
+
+
+def _syntax_fault(file: str, error: SyntaxError) -> FlowInvalid:
+    """Say where a flow file, or a module that it imports, is no Python."""
+    where = error.filename or file
+    if error.lineno is not None:
+        where += f":{error.lineno}"
+    line = (error.text or "").strip()
+    return FlowInvalid(
+        f"{where}: syntax error: {error.msg}",
+        hint=f"the line reads `{line}`" if line else "open it in an editor, and save it as text",
+    )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +62,40 @@ def test_a_file_without_a_usable_flow_is_refused(lab: Lab, kind: str, executor: 
     for word in told:
         assert word in ended.stderr, ended.stderr
     assert not (lab.home / "store" / "runs").exists()
+
+
+@pytest.mark.parametrize("executor", ["local", "inline"])
+@pytest.mark.parametrize("is_imported", [False, True])
+def test_a_file_with_a_nul_byte_is_named(lab: Lab, is_imported: bool, executor: str) -> None:
+    module = lab.folder / "module.py"
+    module.touch()
+    lab.write("    import module\n" + GOOD)
+    broken = module if is_imported else lab.file
+    broken.write_bytes(broken.read_bytes() + b"\nx = 1\0\n")
+    ended = lab.cli("run", str(lab.file), "--executor", executor)
+    assert ended.returncode == 3
+    assert ended.stderr == (
+        f"error: {broken}: syntax error: source code string cannot contain null bytes\n\n"
+        "hint: open it in an editor, and save it as text\n"
+    )
+
+
+@pytest.mark.parametrize("executor", ["local", "inline"])
+def test_a_file_that_may_not_be_read_is_named(lab: Lab, executor: str) -> None:
+    lab.write(GOOD)
+    lab.file.chmod(0)
+    words = [sys.executable, "-m", "flowkit", "run", str(lab.file), "--executor", executor]
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("nothing is forbidden to root")
+        forbid = "-dac_override,-dac_read_search"
+        words = ["setpriv", f"--bounding-set={forbid}", f"--inh-caps={forbid}", *words]
+    ended = subprocess.run(words, cwd=lab.folder, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        f"error: `{lab.file}` cannot be read: permission is denied\n\n"
+        "hint: give this user the right to read it: `chmod +r` on the file\n"
+    )
 
 
 def test_two_flows_in_a_file_must_be_told_apart(lab: Lab) -> None:
