@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from flowkit.client import Workspace
     from flowkit.metadata import RunRow, StepRow, TaskRow
 
+_ALL = 2**62
+"""More than there can be, and no more than a database can hold."""
+
 _RUN_STATES = ["running", "succeeded", "failed", "cancelled", "lost"]
 _TASK_STATES = ["running", "succeeded", "failed", "lost"]
 
@@ -53,6 +56,7 @@ def limit_option(default: int) -> Callable[[Any], Any]:
         metavar="N",
         default=default,
         show_default=True,
+        callback=lambda _context, _option, limit: min(limit, _ALL),
         help="Show so many at most.",
     )
 

@@ -54,6 +54,12 @@ def test_runs_are_filtered(
     assert [run["id"] for run in said.json["runs"]] == ids
 
 
+@pytest.mark.parametrize("words", ["list runs", "list runs --status failed", "list tasks Train/13"])
+def test_a_limit_may_be_larger_than_any_number_of_rows(call: Call, bad: Any, words: str) -> None:
+    said = call(*words.split(), "--limit", str(10**22))
+    assert (said.code, said.out) == (0, call(*words.split()).out)
+
+
 def test_json_has_utc_times_and_whole_ids(call: Call, good: Any) -> None:
     (run,) = call("list", "runs", "--json").json["runs"]
     assert run["started_at"] == "2024-05-17T12:42:00.000000Z"
