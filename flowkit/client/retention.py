@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from flowkit.client.task_logs import live_folder
 from flowkit.client.workspace import Workspace
 from flowkit.errors import MetadataError
-from flowkit.metadata import RunRow
+from flowkit.metadata import DamagedIndex, RunRow
 from flowkit.values import RunId
 
 
@@ -67,8 +67,9 @@ def delete_run(workspace: Workspace, run: RunId) -> None:
         try:
             workspace.metadata.forget_run(run)
         except MetadataError as error:
+            hint = "free space with `flowkit gc`, then delete the run again"
             raise MetadataError(
                 f"run `{run}` is deleted, but the index still lists it: {error.message}",
-                hint="free space with `flowkit gc`, then delete the run again",
+                hint=error.hint if isinstance(error, DamagedIndex) else hint,
             ) from error
     shutil.rmtree(live_folder(workspace.settings.home, run), ignore_errors=True)

@@ -14,6 +14,7 @@ rebuilt (`flowkit store reindex`). Writing is idempotent, in any order, from man
 * `migrations`: the schema, version by version
 """
 
+from flowkit.metadata.database import DamagedIndex
 from flowkit.metadata.index import Metadata
 from flowkit.metadata.liveness import may_be_driven
 from flowkit.metadata.rows import (
@@ -29,6 +30,7 @@ from flowkit.metadata.rows import (
 __all__ = [
     "AttemptRow",
     "AttemptStatus",
+    "DamagedIndex",
     "FlowRow",
     "Metadata",
     "RunRow",

@@ -193,6 +193,13 @@ def _connect(path: str) -> Connection:
                 f"the folder of the metadata index `{path}` cannot be made: {error.strerror}",
                 hint="set `FLOWKIT_METADATA` to a path that you may write to",
             ) from error
+        # SQLite would wait for whoever opens the other end of a pipe.
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise MetadataError(
+                f"the metadata index `{path}` is no file",
+                hint="move away what is there and run `flowkit store reindex`, or set "
+                "`FLOWKIT_METADATA`",
+            )
     connection = sqlite3.connect(
         path, timeout=WAIT_S, isolation_level=None, check_same_thread=False
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,32 @@ def test_a_run_is_deleted_after_a_yes(call: Call, good: Any, bad: Any, workspace
     assert call("run", "delete", "Train/12", "Train/12", "--yes").out == "deleted Train/12\n"
     assert call("show", "Train/12").code == 2
     assert [str(run) for run in workspace.store.run_ids()] == ["Train/13"]
+
+
+def test_an_index_that_is_damaged_says_what_mends_it_when_a_run_is_deleted(
+    call: Call, home: Path, good: Any, bad: Any
+) -> None:
+    with closing(sqlite3.connect(home / "metadata.db")) as connection:
+        connection.execute("DROP TABLE attempts")
+    said = call("run", "delete", "Train/12", "--yes")
+    assert said.code == 4
+    assert "run `Train/12` is deleted, but the index still lists it" in said.err
+    assert said.err.endswith("hint: rebuild it from the store: `flowkit store reindex`\n")
+    assert call("store", "reindex").out.startswith("indexed 1 run of 1 flow")
+    assert call("show", "Train/12").code == 2
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/null", path)])
+def test_an_index_that_is_no_file_keeps_nobody_waiting(
+    call: Call, home: Path, make: Callable[[Path], None]
+) -> None:
+    home.mkdir()
+    make(home / "metadata.db")
+    for words in ("list runs", "store reindex", "show Train/12"):
+        said = call(*words.split())
+        assert said.code == 4
+        assert f"`{home}/metadata.db` is no file" in said.err
+        assert "move away what is there" in said.err
 
 
 def test_nothing_is_deleted_when_one_of_the_runs_is_missing(call: Call, good: Any) -> None:
