@@ -106,8 +106,16 @@ def fitted(line: str, *, indent: int) -> list[str]:
 
 
 def say(text: str) -> None:
-    """Write a line to the person, on stderr; of what steers a terminal, our own colours alone."""
-    sys.stderr.write(_harmless(text) + "\n")
+    """Write a line to the person, on stderr; of what steers a terminal, our own colours alone.
+
+    Where stderr cannot be written, nobody is told, and the command goes on.
+    """
+    try:
+        sys.stderr.write(_harmless(text) + "\n")
+    except OSError as error:
+        if not is_of_output(error):
+            raise
+        abandon(sys.stderr)
 
 
 def _harmless(text: str) -> str:

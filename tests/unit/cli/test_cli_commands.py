@@ -192,6 +192,11 @@ def test_output_that_cannot_be_written_is_an_error(home: Path, words: str, buffe
     )
 
 
+@pytest.mark.parametrize(("words", "code"), [("list runs", 0), ("list runs --no-option", 2)])
+def test_what_cannot_be_said_changes_no_exit_code(home: Path, words: str, code: int) -> None:
+    assert in_shell(f"flowkit {words} 2> /dev/full").returncode == code
+
+
 ONE_STEP = """
 from flowkit import FlowSpec, step
 
