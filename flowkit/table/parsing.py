@@ -49,6 +49,10 @@ _MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _WILDCARD: Final = re.compile(r"(?<!\\)%")
 
 
+DEPTH_MAX = 50
+"""What is nested deeper would take Python, and whoever goes through it later, to its limit."""
+
+
 class NotUnderstood(ValueError):
     """A text is no filter from some place on."""
 
@@ -73,7 +77,7 @@ def parse_text(text: str) -> BooleanExpression:
 
     Raises:
         NotUnderstood: the text is not one.
-        ValueError: `like` is asked for more than a beginning.
+        ValueError: `like` is asked for more than a beginning, or it is nested too deep.
     """
     return _Parser(text).whole()
 
@@ -82,7 +86,7 @@ class _Parser:
     """Reads a filter from left to right, a token ahead."""
 
     def __init__(self, text: str) -> None:
-        self._text, self._at = text, 0
+        self._text, self._at, self._depth = text, 0, 0
         self._next = self._scan()
 
     def whole(self) -> BooleanExpression:
@@ -113,6 +117,14 @@ class _Parser:
         return join(*parts) if len(parts) > 1 else parts[0]
 
     def _one(self) -> BooleanExpression:
+        self._depth += 1
+        if self._depth > DEPTH_MAX:
+            raise ValueError(f"it is nested more than {DEPTH_MAX} deep")
+        found = self._nested()
+        self._depth -= 1
+        return found
+
+    def _nested(self) -> BooleanExpression:
         from pyiceberg.expressions import Not
 
         if self._taken("not"):

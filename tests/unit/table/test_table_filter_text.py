@@ -12,7 +12,7 @@ from pyiceberg import expressions as ex
 from pyiceberg.expressions import parser
 from pyiceberg.expressions.visitors import rewrite_not
 
-from flowkit.table.parsing import NotUnderstood, parse_text
+from flowkit.table.parsing import DEPTH_MAX, NotUnderstood, parse_text
 
 PREDICATES = [
     "a = 1",
@@ -104,3 +104,12 @@ def test_what_is_not_understood_is_said(text: str, rest: str) -> None:
     reason = f"from `{rest}` on" if rest else "ends too early"
     with pytest.raises(NotUnderstood, match=reason):
         parse_text(text)
+
+
+@pytest.mark.parametrize(("before", "after"), [("(", ")"), ("not ", "")])
+def test_what_is_nested_without_end_is_refused(before: str, after: str) -> None:
+    most = DEPTH_MAX - 1
+    parse_text(before * most + "a = 1" + after * most)
+    for depth in (DEPTH_MAX, 100_000):
+        with pytest.raises(ValueError, match="nested"):
+            parse_text(before * depth + "a = 1" + after * depth)
