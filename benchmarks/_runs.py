@@ -10,6 +10,8 @@ from _measuring import Measured, run_command
 
 FLOWS = Path(__file__).parent / "flows"
 FAILS = {"BENCHMARK_FAILS": "1"}
+UNLIMITED = ("--max-num-splits", "1000000", "--max-workers", "2")
+"""Options of Metaflow's, which otherwise refuses wide flows."""
 QUICK = {"FLOWKIT_SYNC": "false"}
 """Nothing waits for the disk: what is measured is what comes after."""
 
@@ -44,8 +46,7 @@ def begin_resumed(folder: Path, framework: str, width: int, python: str) -> None
     if framework == "flowkit":
         command = flowkit_command("run", file, *given, "--executor", "inline")
     else:
-        unlimited = ("--max-num-splits", "1000000", "--max-workers", "2")
-        command = [python, file, "--no-pylint", "run", *unlimited, *given]
+        command = [python, file, "--no-pylint", "run", *UNLIMITED, *given]
     run_command(command, folder, expected="asked to fail", code=1, environment={**FAILS, **QUICK})
     done.write_text(str(width))
 
@@ -56,7 +57,7 @@ def resume(folder: Path, framework: str, width: int, python: str) -> Measured:
     origin = ("--origin-run-id", (folder / "run_id").read_text().strip())
     command: Sequence[str] = flowkit_command("resume", file, *origin)
     if framework != "flowkit":
-        command = [python, file, "--no-pylint", "resume", *origin]
+        command = [python, file, "--no-pylint", "resume", *UNLIMITED, *origin]
     return run_command(command, folder, expected=f"total is {sum(range(width))}")
 
 
