@@ -66,6 +66,51 @@ def collect(
         StoreError: the storage failed.
     """
     began_s = now() - _CLOCK_TICK_S
+    found = _find_garbage(store, lives, began_s)
+    unreached_bytes = deleted = deleted_bytes = leftovers = 0
+
+    def spared_age_s() -> float:
+        """Return the age of what goes: asked for late, so that no pause is taken for one."""
+        return max(grace_s, now() - found.spared_since_s)
+
+    for key in found.unreached:
+        try:
+            size = store.storage.size(key)
+        except KeyMissing:
+            continue  # another collection was quicker
+        unreached_bytes += size
+        if not dry_run and store.storage.delete(key, unless_younger_s=spared_age_s):
+            deleted += 1
+            deleted_bytes += size
+    if not dry_run:
+        _finish_deletions(store)
+        leftovers = store.storage.clean(older_than_s=spared_age_s())
+    return GcReport(
+        kept=found.kept,
+        unreached=len(found.unreached),
+        unreached_bytes=unreached_bytes,
+        deleted=deleted,
+        deleted_bytes=deleted_bytes,
+        leftovers=leftovers,
+        live=tuple(record.run for record in found.live),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Garbage:
+    """Objects that no run reaches, in the order to delete them, and the runs that may be driven.
+
+    `spared_since_s`: what was written or reused since then stays; minus infinity while a run is
+    taking over the tasks of another.
+    """
+
+    unreached: list[str]
+    kept: int
+    live: list[RunRecord]
+    spared_since_s: float
+
+
+def _find_garbage(store: Store, lives: Callable[[RunRecord], bool], began_s: float) -> _Garbage:
     # Before anything is listed: a run that ends in between has told all that it reaches, and what
     # a run that begins later writes is young.
     seen = set(store.run_ids())
@@ -82,36 +127,15 @@ def collect(
     unsettled = [one for one in _live_runs(store, late, lives) if not _has_taken_over(store, one)]
     reached.update(find_reachable(store, keys, on_error=_raise_damage, runs=late))
     live += [one for one in unsettled if one not in live]
-    spared_since_s = min([began_s, *(one.started_at.timestamp() for one in live)])
     unreached = [key for key in keys if (digest := digest_in(key)) and digest not in reached]
     # First what stands on others, so that nothing is left that lacks what it stands on.
     unreached.sort(key=lambda key: not key.endswith(RECIPE_SUFFIX))
-    unreached_bytes = deleted = deleted_bytes = leftovers = 0
-
-    def spared_age_s() -> float:
-        """Return the age of what goes: asked for late, so that no pause is taken for one."""
-        return math.inf if unsettled else max(grace_s, now() - spared_since_s)
-
-    for key in unreached:
-        try:
-            size = store.storage.size(key)
-        except KeyMissing:
-            continue  # another collection was quicker
-        unreached_bytes += size
-        if not dry_run and store.storage.delete(key, unless_younger_s=spared_age_s):
-            deleted += 1
-            deleted_bytes += size
-    if not dry_run:
-        _finish_deletions(store)
-        leftovers = store.storage.clean(older_than_s=spared_age_s())
-    return GcReport(
+    starts_s = [one.started_at.timestamp() for one in live]
+    return _Garbage(
+        unreached=unreached,
         kept=len(keys) - len(unreached),
-        unreached=len(unreached),
-        unreached_bytes=unreached_bytes,
-        deleted=deleted,
-        deleted_bytes=deleted_bytes,
-        leftovers=leftovers,
-        live=tuple(record.run for record in live),
+        live=live,
+        spared_since_s=-math.inf if unsettled else min([began_s, *starts_s]),
     )
 
 

@@ -170,6 +170,7 @@ class ExactLoader(SourceFileLoader):
         return None
 
     def _keep(self, path: str, data: bytes) -> None:
+        # Where nothing can be cached, it is compiled again next time.
         with suppress(OSError, NotImplementedError):
             mode = stat.S_IMODE(os.stat(path).st_mode) & 0o666 | 0o200
             self.set_data(cache_from_source(path), data, _mode=mode)
