@@ -292,22 +292,14 @@ class Metadata:
         return tasks.read_finished(self._database, run)
 
     def computed(
-        self,
-        flow: str,
-        step: str,
-        fingerprints: Sequence[Digest],
-        *,
-        within: RunId | None = None,
-        besides: RunId | None = None,
+        self, besides: RunId, step: str, fingerprints: Sequence[Digest]
     ) -> dict[Digest, Clone]:
         """Return the tasks of a step that have these fingerprints, as the clones to make of them.
 
-        Only tasks that succeeded by themselves are found. `within`: the run to look in; without
-        it, all but the run `besides`.
+        In other runs of the flow than `besides`. Only tasks that succeeded by themselves are
+        found.
         """
-        return tasks.read_computed(
-            self._database, flow, step, fingerprints, within=within, besides=besides
-        )
+        return tasks.read_computed(self._database, besides, step, fingerprints)
 
     def earlier_attempts(
         self, run: RunId, key: TaskKey, *, limit: int

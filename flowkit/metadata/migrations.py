@@ -81,7 +81,29 @@ def third(connection: Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[Connection], None], ...] = (first, second, third)
+def fourth(connection: Connection) -> None:
+    """Find only what was computed, or stands for what was and is deleted.
+
+    A clone is not found while its origin is there, so that a resume of 100,000 tasks does not
+    write as many fingerprints all over an index; `clone_origins` tells what to find again later.
+    """
+    for statement in (
+        "ALTER TABLE attempts ADD COLUMN is_findable INTEGER NOT NULL DEFAULT 0",
+        """CREATE TABLE clone_origins (
+            origin TEXT NOT NULL, flow TEXT NOT NULL, run TEXT NOT NULL,
+            PRIMARY KEY (origin, flow, run))""",
+        """INSERT INTO clone_origins (origin, flow, run)
+            SELECT DISTINCT origin, flow, run FROM attempts WHERE origin IS NOT NULL""",
+        """UPDATE attempts SET is_findable = 1 WHERE fingerprint IS NOT NULL AND (origin IS NULL
+            OR origin IN (SELECT flow || '/' || run FROM deleted_runs))""",
+        "DROP INDEX attempts_by_fingerprint",
+        "CREATE INDEX attempts_by_fingerprint ON attempts (flow, step, fingerprint) "
+        "WHERE is_findable = 1",
+    ):
+        connection.execute(statement)
+
+
+MIGRATIONS: tuple[Callable[[Connection], None], ...] = (first, second, third, fourth)
 """In order: number N makes version N of version N - 1; version 0 is an empty database."""
 
 

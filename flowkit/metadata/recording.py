@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
-TABLES = ("runs", "run_steps", "run_ends", "run_tags", "changed_tags", "heartbeats", "attempts")
+_RECORDED = ("runs", "run_steps", "run_ends", "run_tags", "changed_tags", "clone_origins")
+TABLES = (*_RECORDED, "heartbeats", "attempts")
 """All that have rows of runs that are there."""
 
 _COLUMNS = (
     "flow, run, step, position, attempt, task_id, status, started_at, finished_at, "
     "manifest, width, choice, failure, caught, origin, host, pid, cpu_s, peak_memory_bytes, "
-    "fingerprint, origin_position"
+    "fingerprint, origin_position, is_findable"
 )
 _ON_CONFLICT = "ON CONFLICT (flow, run, step, position, attempt) DO"
 _INSERT_ATTEMPT = f"""INSERT INTO attempts ({_COLUMNS})
@@ -42,9 +43,11 @@ _COUNT_SUCCEEDED = """SELECT step, COUNT(*) FROM attempts
 _COPY_SUCCEEDED = f"""INSERT INTO attempts ({_COLUMNS})
     SELECT ?, ?, step, position, attempt, task_id, 'succeeded', NULL, NULL,
         manifest, width, choice, NULL, NULL, COALESCE(origin, flow || '/' || run), '', 0, 0.0, 0,
-        fingerprint, origin_position
+        fingerprint, origin_position, CASE WHEN origin IS NULL THEN 0 ELSE is_findable END
     FROM attempts WHERE flow = ? AND run = ? AND step = ? AND status = 'succeeded'
-    ORDER BY fingerprint {_ON_CONFLICT} {_UPDATE}"""
+    ORDER BY position {_ON_CONFLICT} {_UPDATE}"""
+_HAND_ON = """UPDATE attempts SET is_findable = 1 WHERE flow = ? AND run = ? AND origin = ?
+    AND fingerprint IS NOT NULL"""
 
 
 def microseconds(time: datetime) -> int:
@@ -97,7 +100,7 @@ def insert_started(
     if ended.fetchone() is not None:
         return
     started_at = microseconds(at)
-    rest = (None, None, None, None, None, None, None, "", 0, 0.0, 0, None, None)
+    rest = (None, None, None, None, None, None, None, "", 0, 0.0, 0, None, None, 0)
     connection.executemany(
         _ATTEMPT_IF_NEW,
         [(*_key_columns(run, attempt), "running", started_at, *rest) for attempt in attempts],
@@ -112,10 +115,18 @@ def insert_results(connection: Connection, run: RunId, results: Iterable[TaskRes
 def insert_clones(connection: Connection, clones: Clones, source: RunId | None = None) -> None:
     """Insert a row for each task that an earlier run's stands for.
 
-    With `source`, all are of tasks with the same keys in that run, as `read_finished` tells.
+    With `source`, all are of tasks with the same keys in that run, as `read_finished` tells. A
+    clone is found by its fingerprint only once the run that computed it is deleted.
     """
     copied = _copy_steps(connection, clones, source) if source is not None else ()
     run = clones.run
+    origins = {clone.origin for clone in clones.clones}
+    deleted = {origin for origin in origins if is_deleted(connection, origin)}
+    connection.executemany(
+        "INSERT INTO clone_origins (origin, flow, run) VALUES (?, ?, ?) "
+        "ON CONFLICT (origin, flow, run) DO NOTHING",
+        [(str(origin), run.flow, run.id) for origin in origins],
+    )
     connection.executemany(
         _ATTEMPT,
         [
@@ -136,6 +147,7 @@ def insert_clones(connection: Connection, clones: Clones, source: RunId | None =
                 0,
                 clone.fingerprint.hex() if clone.fingerprint else None,
                 position(clone.origin_key) if clone.origin_key else None,
+                int(clone.fingerprint is not None and clone.origin in deleted),
             )
             for clone in clones.clones
             if clone.key.step not in copied
@@ -144,11 +156,7 @@ def insert_clones(connection: Connection, clones: Clones, source: RunId | None =
 
 
 def _copy_steps(connection: Connection, clones: Clones, source: RunId) -> set[str]:
-    """Copy the rows of those steps of which every task that succeeded is cloned; return these.
-
-    By the order of fingerprints, of which there may be a hundred thousand: their index is the
-    part that would otherwise be written all over, again and again.
-    """
+    """Copy the rows of those steps of which every task that succeeded is cloned; return these."""
     there = connection.execute(_COUNT_SUCCEEDED, (source.flow, source.id))
     wanted = Counter(clone.key.step for clone in clones.clones)
     steps = {step for step, count in there if wanted[step] == count}
@@ -203,7 +211,11 @@ def insert_heartbeat(
 
 
 def delete_run(connection: Connection, run: RunId) -> None:
-    """Remove all rows of a run, for good."""
+    """Remove all rows of a run, for good; what was found in it is found in its clones."""
+    holders = connection.execute(
+        "SELECT flow, run FROM clone_origins WHERE origin = ?", (str(run),)
+    ).fetchall()
+    connection.executemany(_HAND_ON, [(*holder, str(run)) for holder in holders])
     for table in TABLES:
         connection.execute(f"DELETE FROM {table} WHERE flow = ? AND run = ?", (run.flow, run.id))
     connection.execute(
@@ -226,7 +238,7 @@ def delete_recorded(connection: Connection, run: RunId | None) -> None:
     What is left no record gives back.
     """
     which, values = ("", ()) if run is None else (" AND flow = ? AND run = ?", (run.flow, run.id))
-    for table in ("runs", "run_steps", "run_ends", "run_tags", "changed_tags", "deleted_runs"):
+    for table in (*_RECORDED, "deleted_runs"):
         connection.execute(f"DELETE FROM {table} WHERE 1 = 1{which}", values)
     connection.execute(f"DELETE FROM attempts WHERE status <> 'running'{which}", values)
 
@@ -247,7 +259,7 @@ def _key_columns(run: RunId, attempt: Attempt) -> tuple[object, ...]:
 
 
 def _result_row(run: RunId, result: TaskResult) -> tuple[object, ...]:
-    outcome = result.outcome
+    outcome, fingerprint = result.outcome, _fingerprint(result)
     return (
         *_key_columns(run, result.attempt),
         result.status,
@@ -263,8 +275,9 @@ def _result_row(run: RunId, result: TaskResult) -> tuple[object, ...]:
         result.pid,
         result.cpu_s,
         result.peak_memory_bytes,
-        _fingerprint(result),
+        fingerprint,
         None,
+        int(fingerprint is not None),
     )
 
 

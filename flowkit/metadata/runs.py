@@ -38,6 +38,7 @@ _SNAPSHOTS = {
     "run_steps": "SELECT * FROM run_steps ORDER BY flow, run, step",
     "run_ends": "SELECT * FROM run_ends ORDER BY flow, run",
     "run_tags": "SELECT * FROM run_tags ORDER BY flow, run, is_system, tag",
+    "clone_origins": "SELECT * FROM clone_origins ORDER BY origin, flow, run",
     "attempts": "SELECT * FROM attempts WHERE status <> 'running' "
     "ORDER BY flow, run, step, position, attempt",
 }

@@ -55,13 +55,13 @@ _FINISHED = f"""SELECT {_CLONE_COLUMNS} FROM attempts
 _COMPUTED = f"""SELECT {_CLONE_COLUMNS} FROM (SELECT {_CLONE_COLUMNS},
         ROW_NUMBER() OVER (PARTITION BY fingerprint ORDER BY
             CASE WHEN origin IS NULL THEN 0 ELSE 1 END, started_at DESC, run) AS place
-    FROM attempts WHERE flow = ? AND step = ? AND fingerprint IN ({{}})
-        AND status = 'succeeded' AND {{}}) found WHERE place = 1"""
+    FROM attempts WHERE flow = ? AND step = ? AND run <> ? AND fingerprint IN ({{}})
+        AND is_findable = 1) found WHERE place = 1"""
 _MOST_ASKED = 500
 
 _EARLIER = """SELECT a.run, a.position, a.attempt FROM attempts a
     JOIN runs r ON r.flow = a.flow AND r.run = a.run
-    WHERE a.flow = ? AND a.step = ? AND a.fingerprint IS NOT NULL AND a.origin IS NULL
+    WHERE a.flow = ? AND a.step = ? AND a.is_findable = 1 AND a.origin IS NULL
         AND r.started_at < (SELECT c.started_at FROM runs c WHERE c.flow = ? AND c.run = ?)
     ORDER BY CASE WHEN a.position = ? THEN 0 ELSE 1 END, r.started_at DESC, a.position
     LIMIT ?"""
@@ -166,25 +166,18 @@ def read_finished(database: Database, run: RunId) -> dict[TaskKey, Clone]:
 
 
 def read_computed(
-    database: Database,
-    flow: str,
-    step: str,
-    fingerprints: Sequence[Digest],
-    *,
-    within: RunId | None,
-    besides: RunId | None,
+    database: Database, besides: RunId, step: str, fingerprints: Sequence[Digest]
 ) -> dict[Digest, Clone]:
-    """Return, for each fingerprint that a task of the step has, the clone to make of that task."""
-    condition, more = "1 = 1", list[str]()
-    if within is not None:
-        condition, more = "run = ?", [within.id]
-    elif besides is not None:
-        condition, more = "run <> ?", [besides.id]
+    """Return, for each fingerprint that other runs' tasks have, the clone to make of one."""
+    flow = besides.flow
     found: dict[Digest, Clone] = {}
     for start in range(0, len(fingerprints), _MOST_ASKED):
         asked = [one.hex() for one in fingerprints[start : start + _MOST_ASKED]]
-        sql = _COMPUTED.format(", ".join("?" * len(asked)), condition)
-        clones = database.read(sql, (flow, step, *asked, *more), lambda rows: _clones(flow, rows))
+        clones = database.read(
+            _COMPUTED.format(", ".join("?" * len(asked))),
+            (flow, step, besides.id, *asked),
+            lambda rows: _clones(flow, rows),
+        )
         found.update({one.fingerprint: one for one in clones if one.fingerprint is not None})
     return found
 

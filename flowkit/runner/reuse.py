@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 from msgspec.structs import replace
 
@@ -18,7 +19,8 @@ from flowkit.worker import TaskSights
 class Reuse:
     """Finds, for tasks that could start, those of earlier runs with the same fingerprint.
 
-    `within`: the only run to look in. What goes wrong costs only time: the task runs.
+    `within`: the only run to look in, all of whose tasks are read then. What goes wrong costs only
+    time: the task runs.
     """
 
     def __init__(
@@ -58,17 +60,29 @@ class Reuse:
             return clones if is_whole else {}
         return clones
 
-    def _computed(self, step: str, digests: list[Digest]) -> dict[Digest, Clone]:
+    def _computed(self, step: str, digests: list[Digest]) -> Mapping[Digest, Clone]:
         if self._is_broken or not digests:
             return {}
         try:
-            return self._metadata.computed(
-                self._run.flow, step, digests, within=self._within, besides=self._run
-            )
+            if self._within is not None:
+                return self._finished.get(step, {})
+            return self._metadata.computed(self._run, step, digests)
         except MetadataError as error:
             self._is_broken = True
             self._warn(f"{error.message}; no earlier task is found, so all run anew")
             return {}
+
+    @cached_property
+    def _finished(self) -> dict[str, dict[Digest, Clone]]:
+        """What there is in the run `within`, by step."""
+        assert self._within is not None
+        found: dict[str, dict[Digest, Clone]] = {}
+        finished = self._metadata.finished(self._within).values()
+        # Of tasks with one fingerprint, the one that was computed there.
+        for clone in sorted(finished, key=lambda clone: clone.origin == self._within):
+            if clone.fingerprint is not None:
+                found.setdefault(clone.key.step, {})[clone.fingerprint] = clone
+        return found
 
     def _clone(self, task: StartTask, earlier: Clone) -> Clone | None:
         """Return the clone that stands for a task; None if its objects are not all there."""

@@ -14,8 +14,8 @@ import pytest
 
 from flowkit.errors import FlowkitError, MetadataError
 from flowkit.metadata import Metadata
-from flowkit.records import RunRecord
-from flowkit.values import RunId, TaskKey, TaskResult
+from flowkit.records import Clones, RunRecord
+from flowkit.values import Digest, Fingerprint, RunId, TaskKey, TaskResult
 
 Make = Callable[..., RunRecord]
 Result = Callable[..., TaskResult]
@@ -214,6 +214,37 @@ def test_an_index_of_a_newer_flowkit_is_refused(index_path: str) -> None:
 
     assert "99" in caught.value.message
     assert "pip install --upgrade" in (caught.value.hint or "")
+
+
+def test_an_index_of_before_clones_were_kept_apart_is_brought_up_to_date(
+    index_path: str, success: Result, digest: Callable[[int], Digest]
+) -> None:
+    first, second, gone = (RunId("Train", str(number)) for number in (1, 2, 3))
+    index = Metadata.open(index_path)
+    for run, at in ((first, 0), (gone, 1)):
+        found_by = Fingerprint(digest=digest(at), components={"code": "0" * 32})
+        index.record_results(run, [success("fit", at, fingerprint=found_by)])
+        index.record_clones(Clones(second, tuple(index.finished(run).values())))
+    index.forget_run(gone)
+    known = index.snapshot()
+    index.close()
+    with sqlite3.connect(index_path) as connection:
+        for statement in (
+            "DROP INDEX attempts_by_fingerprint",
+            "ALTER TABLE attempts DROP COLUMN is_findable",
+            "DROP TABLE clone_origins",
+            "CREATE INDEX attempts_by_fingerprint ON attempts (flow, step, fingerprint) "
+            "WHERE fingerprint IS NOT NULL",
+            "UPDATE schema_version SET version = 3",
+        ):
+            connection.execute(statement)
+    connection.close()
+
+    again = Metadata.open(index_path)
+
+    assert again.snapshot() == known
+    assert list(again.computed(first, "fit", [digest(0), digest(1)])) == [digest(1)]
+    again.close()
 
 
 def test_a_file_that_is_no_index_asks_for_a_reindex(tmp_path: Path) -> None:

@@ -412,16 +412,92 @@ def test_what_was_computed_is_found_by_its_fingerprint(
     index.record_clones(Clones(newer.run, (moved,)))
     asked = [digest(number) for number in (1, 2, 3, 4)]
 
-    found = index.computed("Train", "fit", asked)
+    other = RunId("Train", "3")
+    found = index.computed(other, "fit", asked)
     assert list(found) == [digest(1)]
     assert (found[digest(1)].origin, found[digest(1)].key) == (older.run, TaskKey("fit", (0,)))
-    assert index.computed("Train", "fit", asked, within=newer.run) == {digest(1): moved}
-    assert index.computed("Train", "fit", asked, besides=older.run) == {digest(1): moved}
-    assert list(index.computed("Train", "pick", asked)) == [digest(4)]
-    assert index.computed("Other", "fit", asked) == {}
+    assert index.computed(older.run, "fit", asked) == {}
+    assert list(index.computed(other, "pick", asked)) == [digest(4)]
+    assert index.computed(newer.run, "pick", asked) == {}
+    assert index.computed(RunId("Other", "3"), "fit", asked) == {}
     row = index.task(newer.run, TaskKey("fit", (5,)))
     assert row is not None
     assert (row.computed_in, row.computed_by) == (older.run, Attempt(TaskKey("fit", (0,))))
+
+
+@pytest.mark.parametrize("order", [*permutations(range(4))], ids=repr)
+def test_clones_are_found_once_the_run_that_computed_them_is_deleted(
+    order: tuple[int, ...],
+    index: Metadata,
+    record: Make,
+    success: Result,
+    digest: Callable[[int], Digest],
+) -> None:
+    def print_(number: int) -> Fingerprint:
+        return Fingerprint(digest=digest(number), components={"code": "0" * 32})
+
+    first, second, third = (record(number).run for number in (1, 2, 3))
+    computed = [success("fit", at, fingerprint=print_(at)) for at in range(3)]
+    taken = [
+        Clone(
+            key=result.attempt.key,
+            origin=first,
+            attempt=0,
+            outcome=result.outcome,
+            fingerprint=digest(at),
+        )
+        for at, result in enumerate(computed)
+        if result.outcome is not None
+    ]
+    asked, other = [digest(at) for at in range(4)], RunId("Train", "4")
+    index.record_results(third, [success("fit", 9, fingerprint=print_(3))])
+    writes = (
+        lambda: index.record_results(first, computed),
+        lambda: index.record_clones(Clones(second, tuple(taken))),
+        lambda: index.record_clones(Clones(third, tuple(taken[:1])), source=second),
+        lambda: index.forget_run(first),
+    )
+    for at in order:
+        writes[at]()
+
+    found = index.computed(other, "fit", asked)
+    assert list(found) == asked
+    assert {found[one].origin for one in asked[:3]} == {first}
+    assert list(index.computed(second, "fit", asked)) == [digest(0), digest(3)]
+    assert list(index.computed(third, "fit", asked)) == asked[:3]
+
+    index.forget_run(second)
+    assert list(index.computed(other, "fit", asked)) == [digest(0), digest(3)]
+
+
+def test_clones_copied_as_a_step_are_found_as_those_recorded_one_by_one(
+    index: Metadata, record: Make, success: Result, digest: Callable[[int], Digest]
+) -> None:
+    first, second, third = (record(number).run for number in (1, 2, 3))
+    prints = [Fingerprint(digest=digest(at), components={"code": "0" * 32}) for at in range(3)]
+    index.record_results(
+        first, [success("fit", at, fingerprint=one) for at, one in enumerate(prints)]
+    )
+    for earlier, run in ((first, second), (second, third)):
+        finished = index.finished(earlier)
+        index.record_clones(Clones(run, tuple(finished.values())), source=earlier)
+    copied = index.snapshot()
+    for run in (second, third):
+        taken = Clones(run, tuple(index.finished(run).values()))
+        index.clear(run)
+        index.record_clones(taken)
+    assert index.snapshot() == copied
+
+    asked = [digest(at) for at in range(3)]
+    assert index.computed(first, "fit", asked) == {}
+    index.forget_run(first)
+    found = index.computed(second, "fit", asked)
+    assert list(found) == asked
+    fourth = RunId("Train", "4")
+    index.record_clones(Clones(fourth, tuple(index.finished(third).values())), source=third)
+    for run in (second, third):
+        index.forget_run(run)
+    assert index.computed(RunId("Train", "5"), "fit", asked) == found
 
 
 def test_tasks_are_found_by_their_ids_in_order(index: Metadata, success: Result) -> None:
