@@ -39,7 +39,8 @@ class ConfigValue(dict[str, Any]):
         try:
             return self[name]
         except KeyError:
-            raise AttributeError(_missing(name, self), name=name, obj=self) from None
+            # Without an object, Python suggests no name of its own besides.
+            raise AttributeError(_missing(name, self), name=name) from None
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"`{name}` cannot be set: a config cannot be changed")

@@ -159,7 +159,8 @@ class FlowSpec:
         if state is None or name.startswith("__"):
             raise AttributeError(f"`{type(self).__name__}` has no attribute `{name}`", name=name)
         if name not in state.inherited:
-            raise AttributeError(_missing(state, name), name=name, obj=self)
+            # Without an object, Python suggests no name of its own besides.
+            raise AttributeError(_missing(state, name), name=name)
         value = state.artifact(name)
         vars(self)[name] = value
         return value

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
+from traceback import walk_tb
 from typing import Any
 
 from msgspec.structs import replace
@@ -37,7 +38,8 @@ class StepArtifacts(Mapping[str, Any]):
             near = get_close_matches(name, self._values, n=1)
             raise AttributeError(
                 f"the step has left no artifact `{name}`"
-                + (f"; did you mean `{near[0]}`?" if near else "")
+                + (f"; did you mean `{near[0]}`?" if near else ""),
+                name=name,  # without an object, Python suggests no name of its own besides
             )
         return self._values[name]
 
@@ -124,18 +126,19 @@ def run_step(
     made = StepInputs(loaded, name, store)
     stack = _stack(made, input, index, foreach_stack)
     spec = made.spec(given, stack, _named_inputs(made, given_inputs), gang=_gang(name, gang))
-    with _explained(flow_class, made.node):
+    with _explained(made.node):
         outcome = call_once(loaded, spec, store)
     return _step_run(loaded, name, store, outcome, stack[-1][2] if stack else None)
 
 
 @contextmanager
-def _explained(flow_class: type, node: Node) -> Iterator[None]:
+def _explained(node: Node) -> Iterator[None]:
     """Say of an attribute that the flow lacks how a test gives it."""
     try:
         yield
     except AttributeError as error:
-        if isinstance(error.obj, flow_class) and error.name:
+        *_, (raising, _) = walk_tb(error.__traceback__)
+        if raising.f_code is FlowSpec.__getattr__.__code__:
             place = "in its `inputs`" if node.is_join else f"as `{error.name}=...`"
             error.add_note(f"what a step reads is given to `run_step`, here {place}")
         raise

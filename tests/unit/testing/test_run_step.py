@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -302,6 +303,27 @@ def test_an_artifact_that_is_missing_is_missed_by_the_step_with_a_note_on_how_to
     assert raised.value.__notes__ == [
         "what a step reads is given to `run_step`, here as `common=...`"
     ]
+
+
+def test_one_name_is_suggested_for_a_misspelt_artifact() -> None:
+    class Shares(FlowSpec):
+        @step
+        def start(self) -> None:
+            self.share = 0.5
+            self.next(self.end)
+
+        @step
+        def end(self) -> None:
+            print(self.shar)
+
+    with pytest.raises(AttributeError) as raised:
+        run_step(Shares.end, share=0.5)
+    with pytest.raises(AttributeError) as of_result:
+        _ = run_step(Shares.start).artifacts.shar
+    for one in (raised, of_result):
+        assert one.value.name == "shar"
+        told = traceback.format_exception_only(one.value)
+        assert told[0].endswith(" no artifact `shar`; did you mean `share`?\n")
 
 
 def test_names_that_nothing_in_the_flow_knows_are_refused() -> None:
