@@ -17,13 +17,13 @@ import socket
 import sys
 import threading
 import warnings
+from collections.abc import Mapping
 from typing import NoReturn
 
 from msgspec.structs import replace
 
 from flowkit import wire
 from flowkit.errors import ExecutorError, FlowkitBug, FlowkitError
-from flowkit.folder import current_folder, go_back
 from flowkit.graph import FlowFaults
 from flowkit.native import die_with_parent
 from flowkit.store import Store
@@ -36,6 +36,7 @@ from flowkit.worker.exit_hooks import call_exit_hooks_in_children
 from flowkit.worker.failure import failure_of
 from flowkit.worker.hazards import unsafe_to_fork
 from flowkit.worker.imports import project_imports
+from flowkit.worker.inherited import Inherited
 from flowkit.worker.libc import flush_streams, outlive_parent
 from flowkit.worker.loading import (
     FlowNotImportable,
@@ -76,7 +77,7 @@ REHEARSE_AT = 16
 
 def serve(channel: socket.socket, file: str, name: str | None) -> int:
     """Read the flow, then start attempts until the driver hangs up. Returns an exit code."""
-    randomness, signals, folder = ImportedRandomness(), ImportedSignals(), current_folder()
+    randomness, signals, inherited = ImportedRandomness(), ImportedSignals(), Inherited()
     try:
         flow_class = import_flow(file, name)
         send(channel, Imported(flow_class.__name__))
@@ -88,7 +89,7 @@ def serve(channel: socket.socket, file: str, name: str | None) -> int:
         send(channel, refusal(error))
         return error.exit_code
     randomness.settle()
-    zygote = Zygote(channel, loaded, randomness, signals, folder)
+    zygote = Zygote(channel, loaded, randomness, signals, inherited)
     send(channel, zygote.described())
     if "flowkit.table" in sys.modules:
         # The flow uses tables: children find imported what each would take a second to import.
@@ -134,13 +135,13 @@ class Zygote:
         loaded: LoadedFlow,
         randomness: ImportedRandomness,
         signals: ImportedSignals,
-        folder: str | None,
+        inherited: Inherited,
     ) -> None:
         self._channel = Channel(channel)
         self._undecorated = self._loaded = loaded
         self._specs: tuple[str, ...] = ()
         self._randomness, self._signals, self._files = randomness, signals, ImportedFiles()
-        self._folder_before = folder
+        self._inherited = inherited
         self._children = Children()
         self._forks = 0
         self._stores: dict[StoreAddress, Store] = {}
@@ -297,9 +298,10 @@ class Zygote:
             self._hang_up()
             if cold:
                 self._signals.reset()
-                go_back(self._folder_before)
+                self._inherited.put_back()
                 start = ColdStart(spec, self._cold_options, project_imports.sources)
-                _exec_cold(self._loaded, start, stdout, stderr)
+                environ = self._inherited.environ
+                _exec_cold(self._loaded, start, stdout, stderr, environ=environ)
             capture(stdout, stderr)
             os.close(stdout)
             os.close(stderr)
@@ -356,7 +358,14 @@ def open_store(address: StoreAddress) -> Store:
     return Store.open(address.url, sync=address.sync, verify=address.verify)
 
 
-def _exec_cold(loaded: LoadedFlow, start: ColdStart, stdout: int, stderr: int) -> NoReturn:
+def _exec_cold(
+    loaded: LoadedFlow,
+    start: ColdStart,
+    stdout: int,
+    stderr: int,
+    *,
+    environ: Mapping[str, str],
+) -> NoReturn:
     """Become a fresh interpreter; the spec travels in an unnamed file."""
     import tempfile
 
@@ -368,7 +377,7 @@ def _exec_cold(loaded: LoadedFlow, start: ColdStart, stdout: int, stderr: int) -
         os.set_inheritable(inherited, True)
     entry = os.path.join(os.path.dirname(__file__), "__main__.py")
     command = ["attempt", loaded.description.file, *map(str, (descriptor, stdout, stderr))]
-    os.execv(sys.executable, [sys.executable, "-u", "-P", entry, *command])
+    os.execve(sys.executable, [sys.executable, "-u", "-P", entry, *command], environ)
 
 
 def _end(status: int) -> NoReturn:

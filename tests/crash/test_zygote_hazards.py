@@ -481,6 +481,43 @@ def test_a_flow_that_changes_folder_does_so_once(
     assert yard.latest("Only").data.folder == str(yard.folder / "data")
 
 
+@pytest.mark.parametrize("how", GOES)
+def test_what_an_import_adds_to_is_added_to_once(yard: Yard, how: str) -> None:
+    words, more = GOES[how]
+    _only(
+        yard,
+        f"""
+        {more}
+        os.environ["PATH"] += ":/added"
+        os.environ["COUNT"] = str(int(os.environ.get("COUNT", 0)) + 1)
+        os.environ["FIRST"] = os.environ.pop("GIVEN", "nothing")
+        os.umask(os.umask(0) + 0o010)
+        os.nice(1)
+        """,
+        """
+        self.path = os.environ["PATH"].count(":/added")
+        self.count, self.first = os.environ["COUNT"], os.environ["FIRST"]
+        self.set, self.asked = os.environ["SET"], os.environ["FLOWKIT_USER"]
+        self.umask = oct(os.umask(0))
+        self.nice = os.getpriority(os.PRIO_PROCESS, 0)
+        """,
+    )
+    asked = "    @environment(vars={'SET': 'by the step'})\n    @step("
+    yard.file.write_text(yard.file.read_text().replace("    @step(", asked))
+    umask, nice = os.umask(0o022), os.getpriority(os.PRIO_PROCESS, 0)
+    try:
+        done = yard.run("run", *words, GIVEN="something")
+    finally:
+        os.umask(umask)
+    assert done.returncode == 0, done.stderr
+    data = yard.latest("Only").data
+    assert (data.path, data.count, data.first) == (1, "1", "something")
+    assert (data.set, data.asked) == ("by the step", "tester")
+    assert data.umask == "0o32"
+    if how == "warm" or os.geteuid() == 0:  # others cannot become less nice again
+        assert data.nice == nice + 1
+
+
 @pytest.mark.parametrize("executor", EXECUTORS)
 def test_a_lock_that_keeps_others_out_is_held_for_the_whole_run(yard: Yard, executor: str) -> None:
     _only(
