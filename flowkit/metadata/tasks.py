@@ -224,7 +224,11 @@ def _conditions(wanted: TaskFilter) -> tuple[list[str], list[object]]:
     if wanted.under:
         conditions.append("a.position >= ? AND a.position < ?")
         parameters += below(wanted.under)
-    if wanted.after is not None:
+    if wanted.after is not None and wanted.after.step == wanted.step:
+        # Compared as pairs, a step's rows would be sorted anew for each page, all that are left.
+        conditions.append("a.position > ?")
+        parameters.append(position(wanted.after))
+    elif wanted.after is not None:
         conditions.append("(a.step, a.position) > (?, ?)")
         parameters += [wanted.after.step, position(wanted.after)]
     if wanted.status is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -137,6 +138,23 @@ def test_a_page_may_begin_after_a_task(index: Metadata, success: Result) -> None
     assert task_ids(index.tasks(RUN, "fit", after=TaskKey("fit", (11,)))) == []
     found = index.tasks(RUN, after=TaskKey("end"), limit=1)
     assert [str(row.key) for row in found] == ["fit/0"]
+
+
+def test_a_page_costs_the_same_however_many_tasks_come_after_it(
+    index: Metadata, success: Result
+) -> None:
+    width = 10_000
+    index.record_results(RUN, [success("fit", number) for number in range(width)])
+
+    def took_s(after: int) -> float:
+        times = []
+        for _ in range(5):
+            began = time.thread_time()
+            assert len(index.tasks(RUN, "fit", after=TaskKey("fit", (after,)), limit=10)) == 10
+            times.append(time.thread_time() - began)
+        return min(times)
+
+    assert took_s(0) < 5 * took_s(width - 11)
 
 
 def test_tasks_under_an_element_are_those_of_its_path(index: Metadata, success: Result) -> None:
