@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec.structs import replace
@@ -21,6 +21,8 @@ from flowkit.values import LoadOptions
 _WITHOUT_EFFECT = ("package_suffixes", "pylint")
 _ONLY_LOCAL = ("datastore", "environment", "metadata")
 _WITH = ("decospecs", "with_")
+_SPLITS = Annotated[int, msgspec.Meta(ge=1)]
+_LOG_SIZE_MB = Annotated[float, msgspec.Meta(ge=0, le=1000)]
 _OF_RUNS = ("branch", "config", "config_value", "production", "trigger")
 
 
@@ -124,6 +126,32 @@ def words_of(name: str, value: object) -> tuple[str, ...]:
     raise UsageError(
         f"`{name}` takes a list of text, not `{value!r}`", hint=f"write `{name}=['text']`"
     )
+
+
+def most_splits(value: object) -> int | None:
+    """Read `max_num_splits`. Raises UsageError."""
+    if value is None:
+        return None
+    try:
+        return msgspec.convert(value, _SPLITS, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"`max_num_splits` takes a whole number of at least 1, not `{value!r}`",
+            hint="write `max_num_splits=1000`, or leave it out: then there is no limit",
+        ) from error
+
+
+def log_limit(value: object) -> int | None:
+    """Read `max_log_size`, which is in MB, as bytes. Raises UsageError."""
+    if value is None:
+        return None
+    try:
+        return round(msgspec.convert(value, _LOG_SIZE_MB, strict=False) * 1e6)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"`max_log_size` takes a number of MB from 0 to 1000, not `{value!r}`",
+            hint="write `max_log_size=10`",
+        ) from error
 
 
 def _pairs(option: str, value: object) -> list[tuple[str, object]]:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from flowkit.errors import UsageError
 from flowkit.launch.driving import Driving, OnLine, Order, Resumption, Stream
 from flowkit.launch.executing import ExecutingRun, ExecutingTask
-from flowkit.launch.options import Place, TopOptions, words_of
+from flowkit.launch.options import Place, TopOptions, log_limit, most_splits, words_of
 from flowkit.profiles import refuse_profile
 from flowkit.runner import FlowSource, SpinOptions, SpinTarget
 
@@ -191,7 +191,7 @@ class Runner:
             tags=words_of("tags", left.pop("tags", None)),
             with_specs=specs,
             run_id_file=self._place.path(left.pop("run_id_file", None)),
-            max_num_splits=left.pop("max_num_splits", None),
+            max_num_splits=most_splits(left.pop("max_num_splits", None)),
             namespace=namespace,
             reuse=bool(left.pop("reuse", False)),
         )
@@ -211,8 +211,8 @@ class Runner:
         namespace = left.pop("namespace", None)
         if namespace is not None:
             overrides["namespace"] = namespace
-        if (limit_mb := left.pop("max_log_size", None)) is not None:
-            overrides["log_limit_bytes"] = round(limit_mb * 1e6)
+        if (limit_bytes := log_limit(left.pop("max_log_size", None))) is not None:
+            overrides["log_limit_bytes"] = limit_bytes
         spins = SpinOptions(
             target=SpinTarget.parse(pathspec),
             artifacts_module=self._place.path(left.pop("artifacts_module", None)),

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
@@ -246,7 +247,10 @@ def _checked(name: str, value: object) -> Any:
         if value is None:
             return None
         kind = get_args(kind)[0]  # bounds hold for what is not None
-    return convert(value, Annotated[kind, meta], strict=False)
+    checked = convert(value, Annotated[kind, meta], strict=False)
+    if isinstance(checked, float) and not isfinite(checked):
+        raise ValidationError("it is no amount")  # infinity, which no lower bound keeps out
+    return checked
 
 
 def _meta(name: str) -> Meta:
@@ -265,7 +269,7 @@ def _expected(name: str) -> str:
     kinds: dict[object, str] = {
         Path: "the path of a folder",
         bool: "`true` or `false`",
-        float: "a number",
+        float: "a finite number",
         int: "a whole number",
     }
     text = kinds.get(kind, "text")

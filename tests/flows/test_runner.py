@@ -181,6 +181,9 @@ def test_no_output_is_shown_unless_it_is_wanted(
         ({"tags": 3}, "tags"),
         ({"decospecs": ["rety"]}, "rety"),
         ({"max_workers": 0}, "max_workers"),
+        ({"max_num_splits": 0}, "max_num_splits"),
+        ({"max_num_splits": float("nan")}, "max_num_splits"),
+        ({"max_num_splits": "many"}, "max_num_splits"),
     ],
 )
 def test_what_does_not_fit_is_the_callers_error_and_starts_no_run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -492,6 +493,14 @@ def test_a_runner_spins_and_shows_the_task(lab: Any) -> None:
         runner.spin("convert", rate=3)
     with pytest.raises(NotFound, match="has no step `nope`"):
         runner.spin("nope")
+
+
+@pytest.mark.parametrize("size", [float("nan"), float("inf"), -1, 1001, "much", True, [1]])
+def test_a_size_of_a_log_that_is_none_is_refused(lab: Any, size: object) -> None:
+    lab.file.write_text("")
+    with pytest.raises(UsageError, match=re.escape(f"from 0 to 1000, not `{size!r}`")) as refused:
+        Runner(str(lab.file), home=str(lab.home)).spin("convert", max_log_size=size)
+    assert refused.value.hint
 
 
 def test_a_runner_spins_in_an_event_loop(lab: Any) -> None:
