@@ -20,13 +20,20 @@ _MAX_BYTES: Final = 64 << 10
 class Gate:
     """A storage behind a look at its `format.json`, at first use and only then.
 
+    `is_open`: there is no look.
+
     Raises:
         StoreTooNew: a newer flowkit wrote the store.
         Corrupt: its `format.json` is damaged.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, *, is_open: bool = False) -> None:
         self._storage = storage
+        self._is_open = is_open
+
+    def opened(self) -> Gate:
+        """Return a gate to the same storage that does not look, for whoever looks for damage."""
+        return Gate(self._storage, is_open=True)
 
     @cached_property
     def reading(self) -> Storage:
@@ -46,6 +53,8 @@ class Gate:
 
     def _check(self) -> bool:
         """Say whether the format is there; raise if it is one that we cannot read."""
+        if self._is_open:
+            return True
         try:
             data = self._storage.read(FORMAT, length=_MAX_BYTES)
         except KeyMissing:

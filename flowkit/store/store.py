@@ -36,8 +36,8 @@ class Store(RunRecords):
     objects too (`always`), or only of what is fetched, and of maps that were touched (`fetched`).
     """
 
-    def __init__(self, storage: Storage, *, verify: Verify = "fetched") -> None:
-        gate = Gate(storage)
+    def __init__(self, storage: Storage | Gate, *, verify: Verify = "fetched") -> None:
+        gate = storage if isinstance(storage, Gate) else Gate(storage)
         super().__init__(gate)
         self.objects: Final = Objects(gate, verify=verify)
         self._manifests: dict[Digest, OpenManifest] = {}
@@ -52,6 +52,10 @@ class Store(RunRecords):
     def storage(self) -> Storage:
         """The storage underneath, after a look at the store's format."""
         return self._gate.reading
+
+    def despite_format(self) -> Store:
+        """Return the same store as it reads whatever its format says: to look for damage in it."""
+        return Store(self._gate.opened())
 
     def put(self, data: Buffer) -> Digest:
         """Store bytes as one object, unless they are stored; returns their digest.

@@ -27,11 +27,19 @@ def verify_store(store: Store) -> Iterator[Damage]:
     """Yield all damage: what was altered, what is foreign, and what is missing.
 
     An object is missed if a run needs it, a record if the run's end counted it. Reads everything,
-    seals or no seals. May be called beside running flows and collections.
+    seals or no seals. Where the format's own file is damaged, all else is read as of the version
+    that we know. May be called beside running flows and collections.
 
-    Raises StoreError if the storage fails, or its format cannot be read.
+    Raises StoreError if the storage fails, or its format is that of a later version.
     """
-    keys = list(store.storage.list(""))
+    try:
+        keys = list(store.storage.list(""))
+    except Corrupt as error:
+        if error.key != FORMAT:
+            raise
+        yield Damage(FORMAT, error.reason)
+        store = store.despite_format()
+        keys = list(store.storage.list(""))
     objects = [key for key in keys if key.startswith(f"{OBJECTS}/")]
     damaged: set[str] = set()
     for key in keys:
