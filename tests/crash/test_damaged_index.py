@@ -36,6 +36,25 @@ def ran(*statements: str) -> Change:
     return run
 
 
+def hidden_from_index(name: str, statement: str) -> Change:
+    """Run a statement of which one of SQLite's own indexes learns nothing."""
+
+    def run(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA writable_schema = ON")
+            wanted = "FROM sqlite_master WHERE name = ?"
+            (row,) = connection.execute(f"SELECT * {wanted}", (name,)).fetchall()
+            connection.execute(f"DELETE {wanted}", (name,))
+            connection.commit()
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute(statement)
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", row)
+            connection.commit()
+
+    return run
+
+
 def in_log(change: Callable[[bytes], bytes]) -> Change:
     """Leave what a killed writer does: a row in the log beside the file, and damage it there."""
 
@@ -86,6 +105,7 @@ DAMAGE: dict[str, Change] = {
     "odd numbers": ran("UPDATE attempts SET width = -1, position = 'zz' || rowid, pid = -1"),
     "odd texts": ran("UPDATE runs SET parameters = 'x', origin = 'y', start_step = X'ff00'"),
     "odd states": ran("UPDATE attempts SET status = 'odd', failure = '{}', manifest = 'f'"),
+    "an index behind its table": hidden_from_index("runs_by_start", "UPDATE runs SET started_at=1"),
     "log of noise": in_log(lambda data: noise(len(data))),
     "log cut": in_log(lambda data: data[: len(data) // 2]),
     "log changed": in_log(lambda data: data[:100] + b"\0" + data[101:]),
