@@ -247,7 +247,7 @@ def create_card(
 def _options(text: str) -> tuple[tuple[str, str], ...]:
     try:
         given = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise UsageError(

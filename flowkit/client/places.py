@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from flowkit.client.spins import is_of_spins, spin_settings
@@ -30,7 +31,7 @@ def metadata(place: str) -> str:
             f"runs cannot be looked at in `{kind}`",
             hint="name the folder that holds them, as in `local@/data/flowkit`",
         )
-    home = Path(folder).expanduser().absolute()
+    home = Path(os.path.expanduser(folder)).absolute()
     if not home.is_dir():
         raise UsageError(f"`{home}` is no folder", hint="name the folder that holds the runs")
     from flowkit.settings import read_settings
@@ -61,7 +62,9 @@ def inspect_spin(folder: str = ".") -> str:
     """
     from flowkit.settings import read_settings
 
-    settings = spin_settings(read_settings(Path(folder).expanduser().absolute(), {}).settings)
+    settings = spin_settings(
+        read_settings(Path(os.path.expanduser(folder)).absolute(), {}).settings
+    )
     if not Path(settings.metadata).is_file():
         raise NotFound(
             f"no spin is kept in `{settings.home}`",

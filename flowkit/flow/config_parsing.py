@@ -35,9 +35,12 @@ def parse(declaration: ConfigDeclaration, text: str, where: str) -> Any:
 def _json(declaration: ConfigDeclaration, text: str, where: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else "it is nested too deep"
+    except (ValueError, RecursionError) as error:
+        line, reason = "", "it is nested too deep"
+        if isinstance(error, json.JSONDecodeError):
+            line, reason = f", line {error.lineno}", error.msg
+        elif isinstance(error, ValueError):
+            reason = "it has a number of too many digits"
         raise UsageError(
             f"config `{declaration.name}` is no JSON in {where}{line}: {reason}",
             hint='correct it, or declare how to read it: `Config(parser="tomllib.loads")`',

@@ -319,7 +319,7 @@ def _members(variable: str, text: str | None) -> list[tuple[str, _Given]]:
     is_files = variable == FILES_VARIABLE
     try:
         members = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         members = None
     if not isinstance(members, dict) or (
         is_files and not all(isinstance(one, str) for one in members.values())

@@ -28,7 +28,7 @@ class FlowSource:
         path_text, colon, name = text.rpartition(":")
         if not colon or not name.isidentifier():
             path_text, name = text, ""
-        path = Path(path_text).expanduser()
+        path = Path(os.path.expanduser(path_text))
         # These say no as well where no file can have such a name.
         if os.path.isdir(path):
             inside = sorted(one.name for one in path.glob("*.py"))

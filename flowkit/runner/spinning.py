@@ -254,7 +254,7 @@ def _request(
         paths = [(*key.path, at) if task.joined else key.path for at in range(count)]
         names = tuple(str(TaskKey(one, path)) for one, path in zip(each, paths, strict=True))
     return Override(
-        module=str(Path(module).expanduser().absolute()),
+        module=os.path.abspath(os.path.expanduser(module)),
         flow_file=graph.description.file,
         store=address,
         parameters=parameters,

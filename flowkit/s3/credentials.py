@@ -66,12 +66,12 @@ def _server(endpoint: str | None, profile: Mapping[str, str]) -> dict[str, str]:
 def _read_profile() -> Mapping[str, str]:
     section = os.environ.get("AWS_PROFILE") or "default"
     values: dict[str, str] = {}
-    home = Path.home() / ".aws"
+    home = Path(os.path.expanduser("~/.aws"))
     for variable, file, title in (
         ("AWS_CONFIG_FILE", "config", section if section == "default" else f"profile {section}"),
         ("AWS_SHARED_CREDENTIALS_FILE", "credentials", section),
     ):
-        path = Path(os.environ.get(variable) or home / file).expanduser()
+        path = Path(os.path.expanduser(os.environ.get(variable) or home / file))
         parser = configparser.ConfigParser(interpolation=None, strict=False)
         try:
             parser.read(path, encoding="utf-8")

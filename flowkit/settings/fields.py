@@ -183,7 +183,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         # Attempts run in folders of their own choice.
-        home = self.home.expanduser().absolute()
+        home = Path(os.path.expanduser(self.home)).absolute()
         force_setattr(self, "home", home)
         follow: dict[str, tuple[object, Callable[[], object]]] = {
             "store": (_FOLLOWS, lambda: str(home / "store")),

@@ -184,7 +184,7 @@ def _anchored(name: str, value: object, folder: Path) -> object:
     if name not in _PATHS or not isinstance(value, str | Path):
         return value
     text = str(value)
-    return str(folder / Path(text).expanduser()) if text and "://" not in text else text
+    return str(folder / os.path.expanduser(text)) if text and "://" not in text else text
 
 
 def _check_name(name: str, written: str, where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ def open_storage(url: str, *, sync: bool = True) -> Storage:
     """
     scheme, separator, _ = url.partition("://")
     if not separator:
-        return DirectoryStorage(Path(url).expanduser(), sync=sync)
+        return DirectoryStorage(Path(os.path.expanduser(url)), sync=sync)
     if scheme == "file":
         from urllib.parse import unquote, urlsplit
 

@@ -20,7 +20,22 @@ from flowkit.table.avro import unpacked
 from flowkit.table.text_files import json_schema, open_json
 
 DOORS = {**doors(), **table_doors()}
-NUMBERS = [b"-1", b"0", b"1e999", b"9" * 400, b"18446744073709551616", b"NaN", b"null", b'""']
+NUMBERS = [
+    b"-1",
+    b"0",
+    b"1e999",
+    b"9" * 400,
+    b"9" * 5000,
+    b"18446744073709551616",
+    b"NaN",
+    b"null",
+    b'""',
+]
+FOUND = {
+    "hive type": (b"decimal(0,2)", b"decimal(2,3)", b"decimal(39)", b"decimal(%s)" % (b"9" * 5000)),
+    "settings": (b"~\1", b"~nobody-at-all/here"),
+}
+"""What once was neither taken nor refused."""
 # Arrow tells of a row that is no text, which it shows to a function of ours, in this way alone.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 CALM = settings(
@@ -62,6 +77,8 @@ def test_bytes_that_are_changed_are_taken_or_refused(name: str) -> None:
     door = DOORS[name]
     for seed in door.seeds:
         door.read(seed)
+    for data in FOUND.get(name, ()):
+        door.knock(data)
 
     @CALM
     @given(changed(door.seeds))

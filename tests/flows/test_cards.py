@@ -280,6 +280,7 @@ def test_card_is_created_of_a_task_that_has_ended(lab: Lab) -> None:
     [
         (["--type", "nonsense"], "there is no card of type `nonsense`"),
         (["--options", "[1]"], "`--options [1]` is no JSON object"),
+        (["--options", "[" * 50_000], "is no JSON object"),
         (["--type", "json:loads"], "`json:loads` is no card"),
     ],
 )

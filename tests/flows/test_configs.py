@@ -230,6 +230,10 @@ def test_the_command_line_wins_over_the_environment_over_the_default(
         ({"config_values": {"confg": "{}"}}, {}, "no config `confg`", "`config`"),
         ({"config_files": {"config": "no.json"}}, {}, "`no.json`", "--config config FILE"),
         ({"config_values": {"config": '{\n"a": }'}}, {}, "line 2", "parser"),
+        ({"config_values": {"config": "9" * 5000}}, {}, "too many digits", "parser"),
+        ({"config_values": {"config": "[" * 50_000}}, {}, "too deep", "parser"),
+        ({}, {"FLOWKIT_FLOW_CONFIG_VALUE": "[" * 50_000}, "no JSON object", '{"config":'),
+        ({}, {"FLOWKIT_FLOW_CONFIG_VALUE": "9" * 5000}, "no JSON object", '{"config":'),
         (
             {"config_values": {"config": "{}"}, "config_files": {"config": "x"}},
             {},

@@ -31,6 +31,8 @@ _PLAIN: Final = {
     "tinyint": "int",
     "varchar": "string",
 }
+_MOST_DIGITS: Final = 38
+"""What Hive's decimals and Iceberg's may have."""
 
 
 def type_of(text: str, *, column: str, table: str) -> IcebergType:
@@ -86,8 +88,10 @@ class _Reader:
         if word == "struct":
             return StructType(*self._members())
         if word == "decimal":
-            digits = self._arguments()
-            return DecimalType(*((*digits, 0)[:2] if digits else (10, 0)))
+            precision, scale = (*(self._arguments() or [10]), 0)[:2]
+            if not 0 <= scale <= precision <= _MOST_DIGITS or not precision:
+                raise LookupError(precision)
+            return DecimalType(precision, scale)
         plain = _PLAIN[word]
         self._arguments()
         return _named(plain)
@@ -115,7 +119,7 @@ class _Reader:
         numbers = []
         while token != ")":
             word = self.next() or ""
-            if not word.isdecimal():
+            if not word.isdecimal() or len(word) > _MOST_DIGITS:
                 raise LookupError(word)
             numbers.append(int(word))
             token = self.next()
