@@ -108,7 +108,9 @@ def on_a_terminal(lab: Any, *words: str) -> Iterator[Terminal]:
 def test_a_breakpoint_of_an_inline_run_has_a_prompt_and_the_run_goes_on(lab: Any) -> None:
     lab.write(FLOW, name="look.py")
     with on_a_terminal(lab, "run", "look.py", "--executor", "inline") as terminal:
-        assert "-> self.next(self.end)" in terminal.read_to("(Pdb) ")
+        shown = terminal.read_to("(Pdb) ")
+        # From Python 3.13 on, the call itself is where it stops.
+        assert "-> self.next(self.end)" in shown or "-> breakpoint()" in shown
         terminal.type("p self.total * 2")
         assert "90" in terminal.read_to("(Pdb) ")
         terminal.type("self.total = 7")
