@@ -287,9 +287,22 @@ def _translate(path: str, error: Exception) -> MetadataError:
             f"the metadata index `{path}` cannot be read or written: {error}",
             hint="check the disk: `df -h`",
         )
+    if name.startswith("SQLITE_READONLY") and _is_of_later_format(path):
+        return DamagedIndex(path, str(error))
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM", "SQLITE_AUTH")):
         return Unwritable(
             f"the metadata index `{path}` cannot be opened for writing: {error}",
             hint="make the file and its folder writable, or set `FLOWKIT_METADATA`",
         )
     return DamagedIndex(path, str(error))
+
+
+def _is_of_later_format(path: str) -> bool:
+    """Say whether the file's header asks for a SQLite of another time, which none is.
+
+    SQLite reads such files and does not write to them. See https://www.sqlite.org/fileformat.html,
+    1.3.3.
+    """
+    with suppress(OSError), open(path, "rb") as file:
+        return file.read(19)[18:] not in (b"\1", b"\2", b"")
+    return False

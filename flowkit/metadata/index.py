@@ -68,7 +68,9 @@ class Metadata:
         return cls.open(path)
 
     def check(self) -> None:
-        """Read the whole file and see that it is sound. Raises MetadataError if it is not."""
+        """See that the whole file is sound, and can be written. Raises MetadataError if not."""
+        with self._database.writing() as connection:
+            connection.execute("UPDATE schema_version SET version = version")
         # The quick check leaves out whether SQLite's own indexes agree with their tables.
         self._database.read("PRAGMA integrity_check(1)", (), _see_that_it_is_sound)
         expected = Database(MEMORY).read(_COLUMNS, (), set)

@@ -89,6 +89,7 @@ DAMAGE: dict[str, Change] = {
     "head alone": rewritten(lambda data: data[:100]),
     "half": rewritten(lambda data: data[: len(data) // 2]),
     "no head": rewritten(lambda data: bytes(100) + data[100:]),
+    "of a later SQLite": rewritten(lambda data: data[:18] + b"\3" + data[19:]),
     "zeros behind the head": rewritten(lambda data: data[:4096] + bytes(len(data) - 4096)),
     "noise behind the head": rewritten(lambda data: data[:4096] + noise(len(data) - 4096)),
     "of later": ran("UPDATE schema_version SET version = 99"),
