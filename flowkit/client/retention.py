@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from flowkit.client.task_logs import live_folder
 from flowkit.client.workspace import Workspace
 from flowkit.errors import MetadataError
-from flowkit.metadata import DamagedIndex, RunRow
+from flowkit.metadata import DamagedIndex, IndexHasNoRoom, RunRow
 from flowkit.values import RunId
 
 
@@ -53,13 +53,14 @@ def delete_run(workspace: Workspace, run: RunId) -> None:
     The bytes of its artifacts go with the next collection, unless another run needs them.
 
     Raises:
-        MetadataError: the run is gone from the store, but the index could not be told.
+        MetadataError: the index cannot be changed. Where it has no room or is damaged, the run is
+            gone from the store all the same, as the error says.
         StoreError: the store cannot be changed.
     """
     with ExitStack() as stack:
-        # The index first: what it lists must be there to be looked at. The disk may be full, and
-        # then it cannot be told; deleting is how to change that.
-        with suppress(MetadataError):
+        # The index first: what it lists must be there to be looked at. Where the disk is full, it
+        # cannot be told, and deleting is how to change that.
+        with suppress(IndexHasNoRoom, DamagedIndex):
             stack.enter_context(workspace.metadata.changing(run))
             workspace.metadata.forget_run(run)
         workspace.store.delete_run(run)

@@ -14,7 +14,7 @@ rebuilt (`flowkit store reindex`). Writing is idempotent, in any order, from man
 * `migrations`: the schema, version by version
 """
 
-from flowkit.metadata.database import DamagedIndex
+from flowkit.metadata.database import DamagedIndex, IndexHasNoRoom
 from flowkit.metadata.index import Metadata
 from flowkit.metadata.liveness import may_be_driven
 from flowkit.metadata.rows import (
@@ -32,6 +32,7 @@ __all__ = [
     "AttemptStatus",
     "DamagedIndex",
     "FlowRow",
+    "IndexHasNoRoom",
     "Metadata",
     "RunRow",
     "Snapshot",

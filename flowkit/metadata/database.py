@@ -48,6 +48,10 @@ class Unwritable(MetadataError):
     """The index's file cannot be written; it may be possible to read it."""
 
 
+class IndexHasNoRoom(Unwritable):
+    """The disk is full, or fails."""
+
+
 class Database:
     """A connection shared by the threads of a process, reopened in a forked child.
 
@@ -85,7 +89,7 @@ class Database:
 
         Inside another one of the same thread, it is part of that.
         """
-        if self._unwritable is not None:
+        if self._unwritable is not None and not self._is_writing:
             with self._lock:  # the disk may have room by now
                 self.close()
                 self._connect()
@@ -140,7 +144,7 @@ class Database:
             self._reopen()
         with self._lock, self._translated():
             if self._connection is None:
-                raise MetadataError(
+                raise self._unwritable or MetadataError(
                     f"the metadata index `{self._path}` is closed", hint="open it again"
                 )
             yield self._connection
@@ -178,7 +182,11 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise _translate(self._path, error) from error
+            translated = _translate(self._path, error)
+            if isinstance(translated, Unwritable):
+                # SQLite opens a file to read where it cannot be opened to write, and stays so.
+                self._unwritable = translated
+            raise translated from error
 
 
 def _connect(path: str) -> Connection:
@@ -283,7 +291,7 @@ def _translate(path: str, error: Exception) -> MetadataError:
             hint=f"see which process holds it: `fuser {path}`",
         )
     if name.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
-        return Unwritable(
+        return IndexHasNoRoom(
             f"the metadata index `{path}` cannot be read or written: {error}",
             hint="check the disk: `df -h`",
         )

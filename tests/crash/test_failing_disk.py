@@ -80,6 +80,22 @@ def test_a_live_log_that_cannot_be_removed_harms_nobody(
     go_on(yard, stage)
 
 
+def test_an_index_that_could_be_opened_only_to_read_keeps_no_deleted_run(
+    yards: Callable[[], Yard], stage: Stage
+) -> None:
+    yard = yards()
+    faults = stage.set(yard, SCENES["delete"])
+    point = find_point(stage.points(yard, "delete"), "open", "/metadata.db")
+    faults.fail(point, errno.EMFILE, goes_on=False)
+    ended = act(yard, SCENES["delete"].words, faults)
+    assert (ended.returncode, faults.done) == (4, 1)
+    assert "cannot be opened for writing" in ended.stderr
+    inspect(yard)
+    assert act_here(yard, SCENES["delete"].words) == 0
+    see_that_all_is_well(yard, stage)
+    see_that_it_was_done(yard, "delete")
+
+
 @pytest.mark.parametrize("limit", [9, 12])
 def test_too_few_open_files_are_told_and_can_be_mended(
     yards: Callable[[], Yard], stage: Stage, limit: int
