@@ -54,7 +54,8 @@ def change_branches(
             "one thing at a time", hint="give one of `--create`, `--tag`, `--publish`, `--delete`"
         )
     table = open_table(invocation, name, catalog)
-    start = int(at) if at is not None and at.isdecimal() else at
+    # Numbers of snapshots have 19 digits at most: a longer one is the name of nothing.
+    start = int(at) if at is not None and at.isdecimal() and len(at) < 20 else at
     if create is not None:
         table.create_branch(create, at=start)
     elif tag is not None:

@@ -25,6 +25,7 @@ from pyiceberg.types import DoubleType, FloatType
 
 from flowkit.table.encoding import dictionary_columns
 from flowkit.table.errors import DataFileUnwritten
+from flowkit.table.properties import number_property
 from flowkit.table.written import ColumnStats, WrittenFile
 
 _UNCOMPRESSED: Final = {"uncompressed": "none"}
@@ -53,7 +54,7 @@ class FileLayout:
         return cls(
             arrow=schema_to_pyarrow(in_file),
             options=_parquet_options(properties),
-            row_group_rows=_number(
+            row_group_rows=number_property(
                 properties,
                 TableProperties.PARQUET_ROW_GROUP_LIMIT,
                 TableProperties.PARQUET_ROW_GROUP_LIMIT_DEFAULT,
@@ -209,24 +210,24 @@ def _parquet_options(properties: Mapping[str, str]) -> dict[str, Any]:
     level = properties.get(TableProperties.PARQUET_COMPRESSION_LEVEL)
     return {
         "compression": _UNCOMPRESSED.get(codec, codec),
-        "compression_level": int(level) if level else None,
-        "data_page_size": _number(
+        "compression_level": number_property(
+            properties, TableProperties.PARQUET_COMPRESSION_LEVEL, 0
+        )
+        if level
+        else None,
+        "data_page_size": number_property(
             properties,
             TableProperties.PARQUET_PAGE_SIZE_BYTES,
             TableProperties.PARQUET_PAGE_SIZE_BYTES_DEFAULT,
         ),
-        "dictionary_pagesize_limit": _number(
+        "dictionary_pagesize_limit": number_property(
             properties,
             TableProperties.PARQUET_DICT_SIZE_BYTES,
             TableProperties.PARQUET_DICT_SIZE_BYTES_DEFAULT,
         ),
-        "write_batch_size": _number(
+        "write_batch_size": number_property(
             properties,
             TableProperties.PARQUET_PAGE_ROW_LIMIT,
             TableProperties.PARQUET_PAGE_ROW_LIMIT_DEFAULT,
         ),
     }
-
-
-def _number(properties: Mapping[str, str], name: str, default: int) -> int:
-    return int(properties.get(name, default))

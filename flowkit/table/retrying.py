@@ -20,6 +20,7 @@ from pyiceberg.exceptions import (
 from pyiceberg.table import TableProperties
 
 from flowkit.table.errors import CommitFailed
+from flowkit.table.properties import number_property
 
 _FIRST_WAIT_S: Final = 0.05
 _LONGEST_WAIT_S: Final = 2.0
@@ -47,13 +48,19 @@ class Attempts:
     def __init__(self, table: str, properties: Mapping[str, str]) -> None:
         self.failure: Exception | None = None
         self._table = table
-        retries = properties.get(TableProperties.COMMIT_NUM_RETRIES)
-        self._retries = None if retries is None else int(retries)
-        limit_ms = properties.get(
+        self._retries: int | None = None
+        if TableProperties.COMMIT_NUM_RETRIES in properties:
+            self._retries = number_property(
+                properties,
+                TableProperties.COMMIT_NUM_RETRIES,
+                TableProperties.COMMIT_NUM_RETRIES_DEFAULT,
+            )
+        limit_ms = number_property(
+            properties,
             TableProperties.COMMIT_TOTAL_RETRY_TIME_MS,
             TableProperties.COMMIT_TOTAL_RETRY_TIME_MS_DEFAULT,
         )
-        self._deadline = time.monotonic() + int(limit_ms) / 1000
+        self._deadline = time.monotonic() + limit_ms / 1000
         self._tell_at = time.monotonic() + _TOLD_AFTER_S
 
     def __iter__(self) -> Iterator[int]:

@@ -186,6 +186,6 @@ def parse_bytes(size: int | str) -> int:
     if isinstance(size, int) and size > 0:
         return size
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?\s*", str(size).lower())
-    if found is None or isinstance(size, int) or not float(found[1]):
+    if found is None or isinstance(size, int) or not 0 < float(found[1]) < 2**63:
         raise UsageError(f"`{size}` is no size", hint="write `256MB`, or a number of bytes")
     return max(1, int(float(found[1]) * _UNITS[found[2]]))

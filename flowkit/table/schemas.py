@@ -47,8 +47,9 @@ def parse_term(text: str) -> Term:
     function = called[1].lower()
     arguments = [one.strip().strip('"') for one in called[2].split(",")]
     if function in _WIDTHS:
-        numbers = [int(one) for one in arguments if one.isdecimal()]
+        widths = [one for one in arguments if one.isdecimal()]
         columns = [one for one in arguments if not one.isdecimal()]
+        numbers = [int(one) for one in widths if len(one) < 10]
         if len(numbers) != 1 or len(columns) != 1 or numbers[0] < 1:
             raise SchemaInvalid(
                 f"`{text}` does not say how wide and of which column",

@@ -28,6 +28,7 @@ from flowkit.table.datafiles import DataFileWriter, FileLayout
 from flowkit.table.errors import UnknownRef
 from flowkit.table.incoming import batches_of, cut
 from flowkit.table.partitioning import Key, partition_batch
+from flowkit.table.properties import number_property
 from flowkit.table.sorting import sort_rows
 from flowkit.table.written import WrittenFile, WrittenFiles
 
@@ -74,11 +75,10 @@ def open_writer(
     if branch not in (None, MAIN_BRANCH) and branch not in known:
         raise UnknownRef(".".join(table.name()), str(branch), known=tuple(known))
     if target_file_bytes is None:
-        target_file_bytes = int(
-            table.properties.get(
-                TableProperties.WRITE_TARGET_FILE_SIZE_BYTES,
-                TableProperties.WRITE_TARGET_FILE_SIZE_BYTES_DEFAULT,
-            )
+        target_file_bytes = number_property(
+            table.properties,
+            TableProperties.WRITE_TARGET_FILE_SIZE_BYTES,
+            TableProperties.WRITE_TARGET_FILE_SIZE_BYTES_DEFAULT,
         )
     if target_file_bytes < 1 or memory_bytes < 1:
         raise UsageError("sizes of files and memory are at least 1 byte", hint="raise them")

@@ -33,6 +33,8 @@ NUMBERS = [
 ]
 FOUND = {
     "hive type": (b"decimal(0,2)", b"decimal(2,3)", b"decimal(39)", b"decimal(%s)" % (b"9" * 5000)),
+    "log": (b"9" * 5000 + b" o x\n",),
+    "filter": tuple(name + b" > " + b"9" * 5000 for name in (b"a", b"b", b"d", b"e", b"f")),
     "settings": (b"~\1", b"~nobody-at-all/here"),
 }
 """What once was neither taken nor refused."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flowkit.table.errors import UnsupportedTable
 from flowkit.table.formats import FileFormat, FormatKind
+from flowkit.table.properties import number_property
 
 if TYPE_CHECKING:
     from hive_metastore.ttypes import StorageDescriptor
@@ -49,7 +50,7 @@ def format_of(
     facts: dict[str, Any] = {
         "kind": "csv",
         "columns": columns,
-        "skip_lines": int(given.get("skip.header.line.count", "0")),
+        "skip_lines": number_property(given, "skip.header.line.count", 0),
     }
     if library == "OpenCSVSerde":
         quote = given.get("quoteChar", '"')
@@ -82,4 +83,4 @@ def format_of(
 
 def _character(text: str) -> str:
     """Return the character that a property means: itself, or its code in decimal digits."""
-    return chr(int(text) % 256) if text.isdecimal() else text[0]
+    return chr(int(text[:9]) % 256) if text.isdecimal() else text[0]
