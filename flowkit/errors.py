@@ -78,10 +78,11 @@ class VersionMoved(StoreError):
 class Corrupt(StoreError):
     """Stored bytes are not what was written: torn, truncated or altered."""
 
-    def __init__(self, key: str, reason: str) -> None:
+    def __init__(self, key: str, reason: str, *, hint: str | None = None) -> None:
         super().__init__(
             f"`{key}` is damaged: {reason}",
-            hint="run `flowkit store verify` to list all damage; "
+            hint=hint
+            or "run `flowkit store verify` to list all damage; "
             "resume the run that made it to compute it again",
         )
         self.key = key

@@ -135,7 +135,7 @@ class Database:
         """Return `answer(rows)`; what it cannot understand is damage. Raises MetadataError."""
         try:
             return answer(rows)
-        except (ValueError, TypeError, Corrupt) as error:
+        except (ValueError, TypeError, OverflowError, Corrupt) as error:
             raise DamagedIndex(self._path, str(error)) from error
 
     @contextmanager

@@ -86,19 +86,20 @@ def fourth(connection: Connection) -> None:
 
     A clone is not found while its origin is there, so that a resume of 100,000 tasks does not
     write as many fingerprints all over an index; `clone_origins` tells what to find again later.
+    What is written without knowing of this is found.
     """
     for statement in (
-        "ALTER TABLE attempts ADD COLUMN is_findable INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE attempts ADD COLUMN has_origin INTEGER NOT NULL DEFAULT 0",
         """CREATE TABLE clone_origins (
             origin TEXT NOT NULL, flow TEXT NOT NULL, run TEXT NOT NULL,
             PRIMARY KEY (origin, flow, run))""",
         """INSERT INTO clone_origins (origin, flow, run)
             SELECT DISTINCT origin, flow, run FROM attempts WHERE origin IS NOT NULL""",
-        """UPDATE attempts SET is_findable = 1 WHERE fingerprint IS NOT NULL AND (origin IS NULL
-            OR origin IN (SELECT flow || '/' || run FROM deleted_runs))""",
+        """UPDATE attempts SET has_origin = 1 WHERE origin IS NOT NULL
+            AND origin NOT IN (SELECT flow || '/' || run FROM deleted_runs)""",
         "DROP INDEX attempts_by_fingerprint",
         "CREATE INDEX attempts_by_fingerprint ON attempts (flow, step, fingerprint) "
-        "WHERE is_findable = 1",
+        "WHERE fingerprint IS NOT NULL AND has_origin = 0",
     ):
         connection.execute(statement)
 

@@ -25,7 +25,7 @@ TABLES = (*_RECORDED, "heartbeats", "attempts")
 _COLUMNS = (
     "flow, run, step, position, attempt, task_id, status, started_at, finished_at, "
     "manifest, width, choice, failure, caught, origin, host, pid, cpu_s, peak_memory_bytes, "
-    "fingerprint, origin_position, is_findable"
+    "fingerprint, origin_position, has_origin"
 )
 _ON_CONFLICT = "ON CONFLICT (flow, run, step, position, attempt) DO"
 _INSERT_ATTEMPT = f"""INSERT INTO attempts ({_COLUMNS})
@@ -43,11 +43,10 @@ _COUNT_SUCCEEDED = """SELECT step, COUNT(*) FROM attempts
 _COPY_SUCCEEDED = f"""INSERT INTO attempts ({_COLUMNS})
     SELECT ?, ?, step, position, attempt, task_id, 'succeeded', NULL, NULL,
         manifest, width, choice, NULL, NULL, COALESCE(origin, flow || '/' || run), '', 0, 0.0, 0,
-        fingerprint, origin_position, CASE WHEN origin IS NULL THEN 0 ELSE is_findable END
+        fingerprint, origin_position, CASE WHEN origin IS NULL THEN 1 ELSE has_origin END
     FROM attempts WHERE flow = ? AND run = ? AND step = ? AND status = 'succeeded'
     ORDER BY position {_ON_CONFLICT} {_UPDATE}"""
-_HAND_ON = """UPDATE attempts SET is_findable = 1 WHERE flow = ? AND run = ? AND origin = ?
-    AND fingerprint IS NOT NULL"""
+_HAND_ON = "UPDATE attempts SET has_origin = 0 WHERE flow = ? AND run = ? AND origin = ?"
 
 
 def microseconds(time: datetime) -> int:
@@ -147,7 +146,7 @@ def insert_clones(connection: Connection, clones: Clones, source: RunId | None =
                 0,
                 clone.fingerprint.hex() if clone.fingerprint else None,
                 position(clone.origin_key) if clone.origin_key else None,
-                int(clone.fingerprint is not None and clone.origin in deleted),
+                int(clone.origin not in deleted),
             )
             for clone in clones.clones
             if clone.key.step not in copied
@@ -259,7 +258,7 @@ def _key_columns(run: RunId, attempt: Attempt) -> tuple[object, ...]:
 
 
 def _result_row(run: RunId, result: TaskResult) -> tuple[object, ...]:
-    outcome, fingerprint = result.outcome, _fingerprint(result)
+    outcome = result.outcome
     return (
         *_key_columns(run, result.attempt),
         result.status,
@@ -275,9 +274,9 @@ def _result_row(run: RunId, result: TaskResult) -> tuple[object, ...]:
         result.pid,
         result.cpu_s,
         result.peak_memory_bytes,
-        fingerprint,
+        _fingerprint(result),
         None,
-        int(fingerprint is not None),
+        0,
     )
 
 

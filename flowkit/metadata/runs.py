@@ -107,6 +107,17 @@ def read_seen_at(database: Database, run: RunId) -> datetime | None:
     )
 
 
+def check_heartbeats(database: Database) -> None:
+    """See that all signs of life can be read. Raises MetadataError."""
+    database.read(
+        "SELECT seen_at, host, pid FROM heartbeats",
+        (),
+        lambda rows: [
+            is_alive(time_of(seen_at), host=host, pid=pid) for seen_at, host, pid in rows
+        ],
+    )
+
+
 def count_runs(database: Database, wanted: RunFilter) -> int:
     """Return how many runs match."""
     if wanted.status in ("running", "lost"):

@@ -56,13 +56,13 @@ _COMPUTED = f"""SELECT {_CLONE_COLUMNS} FROM (SELECT {_CLONE_COLUMNS},
         ROW_NUMBER() OVER (PARTITION BY fingerprint ORDER BY
             CASE WHEN origin IS NULL THEN 0 ELSE 1 END, started_at DESC, run) AS place
     FROM attempts WHERE flow = ? AND step = ? AND run <> ? AND fingerprint IN ({{}})
-        AND is_findable = 1) found WHERE place = 1"""
+        AND has_origin = 0) found WHERE place = 1"""
 _MOST_ASKED = 500
 
 _EARLIER = """SELECT a.run, a.position, a.attempt FROM attempts a
     JOIN runs r ON r.flow = a.flow AND r.run = a.run
-    WHERE a.flow = ? AND a.step = ? AND a.is_findable = 1 AND a.origin IS NULL
-        AND r.started_at < (SELECT c.started_at FROM runs c WHERE c.flow = ? AND c.run = ?)
+    WHERE a.flow = ? AND a.step = ? AND a.fingerprint IS NOT NULL AND a.has_origin = 0
+        AND a.origin IS NULL AND r.started_at < (SELECT c.started_at FROM runs c WHERE c.flow = ? AND c.run = ?)
     ORDER BY CASE WHEN a.position = ? THEN 0 ELSE 1 END, r.started_at DESC, a.position
     LIMIT ?"""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from flowkit import wire
 from flowkit.errors import Corrupt, KeyMissing, StoreTooNew
@@ -15,6 +15,22 @@ FORMAT_VERSION: Final = 1
 
 _MAX_BYTES: Final = 64 << 10
 """Of `format.json`, whose digest covers all of it: what is longer is none."""
+
+
+_MENDING: Final = (
+    "move `format.json` out of the store: the next run makes it anew; "
+    "`flowkit store verify` lists what else is damaged"
+)
+
+
+def _stated(data: bytes) -> int:
+    """Return the version that a `format.json` states. Raises Corrupt."""
+    body = open_record("format", data, key=FORMAT)
+    # Later versions may state more than we know of.
+    version = wire.decode(dict[str, Any], bytes(body), name=FORMAT).get("format")
+    if not isinstance(version, int) or version < 1:
+        raise Corrupt(FORMAT, "it states no format")
+    return version
 
 
 class Gate:
@@ -59,10 +75,10 @@ class Gate:
             data = self._storage.read(FORMAT, length=_MAX_BYTES)
         except KeyMissing:
             return False
-        body = open_record("format", data, key=FORMAT)
-        found = wire.decode(dict[str, int], bytes(body), name=FORMAT).get("format", 0)
-        if found < 1:
-            raise Corrupt(FORMAT, "it states no format")
+        try:
+            found = _stated(data)
+        except Corrupt as error:
+            raise Corrupt(FORMAT, error.reason, hint=_MENDING) from error
         if found > FORMAT_VERSION:
             raise StoreTooNew(found=found, known=FORMAT_VERSION)
         return True

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from random import Random
+from socket import gethostname
 
 import pytest
 from rotting import IS_LONG
@@ -107,6 +108,14 @@ DAMAGE: dict[str, Change] = {
     "odd texts": ran("UPDATE runs SET parameters = 'x', origin = 'y', start_step = X'ff00'"),
     "odd states": ran("UPDATE attempts SET status = 'odd', failure = '{}', manifest = 'f'"),
     "an index behind its table": hidden_from_index("runs_by_start", "UPDATE runs SET started_at=1"),
+    "odd changes": ran(
+        "INSERT INTO changes VALUES ('t', 'Sent', '1', 9000000000000000000, 'h', 5)"
+    ),
+    "changes of no run": ran("INSERT INTO changes VALUES ('t', '', '', 1, 'h', 5)"),
+    "odd signs of life": ran("INSERT INTO heartbeats VALUES ('Sent', '1', 'abc', 'h', 5)"),
+    "signs of no process": ran(
+        f"INSERT INTO heartbeats VALUES ('Sent', '2', 1, '{gethostname()}', {2**62})"
+    ),
     "log of noise": in_log(lambda data: noise(len(data))),
     "log cut": in_log(lambda data: data[: len(data) // 2]),
     "log changed": in_log(lambda data: data[:100] + b"\0" + data[101:]),

@@ -231,7 +231,7 @@ def test_an_index_of_before_clones_were_kept_apart_is_brought_up_to_date(
     with sqlite3.connect(index_path) as connection:
         for statement in (
             "DROP INDEX attempts_by_fingerprint",
-            "ALTER TABLE attempts DROP COLUMN is_findable",
+            "ALTER TABLE attempts DROP COLUMN has_origin",
             "DROP TABLE clone_origins",
             "CREATE INDEX attempts_by_fingerprint ON attempts (flow, step, fingerprint) "
             "WHERE fingerprint IS NOT NULL",
