@@ -52,7 +52,7 @@ def abandon(connection: Connection, change: Change) -> None:
 
 
 def cut_off_in(rows: list[tuple[Any, ...]]) -> list[Change]:
-    """Return the changes that nobody will end any more. Raises ValueError where one makes no sense."""
+    """Return the changes that nobody will end any more. Raises ValueError if one is of no run."""
     for _, flow, run, *_ in rows:
         if not (flow.isidentifier() and run) or "/" in run:
             raise ValueError(f"a change of `{flow}/{run}`, which is no run")

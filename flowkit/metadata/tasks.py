@@ -62,7 +62,8 @@ _MOST_ASKED = 500
 _EARLIER = """SELECT a.run, a.position, a.attempt FROM attempts a
     JOIN runs r ON r.flow = a.flow AND r.run = a.run
     WHERE a.flow = ? AND a.step = ? AND a.fingerprint IS NOT NULL AND a.has_origin = 0
-        AND a.origin IS NULL AND r.started_at < (SELECT c.started_at FROM runs c WHERE c.flow = ? AND c.run = ?)
+        AND a.origin IS NULL
+        AND r.started_at < (SELECT c.started_at FROM runs c WHERE c.flow = ? AND c.run = ?)
     ORDER BY CASE WHEN a.position = ? THEN 0 ELSE 1 END, r.started_at DESC, a.position
     LIMIT ?"""
 
