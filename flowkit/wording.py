@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,19 @@ _STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]
 """Control characters, and those that turn the direction of writing."""
 MISSING = "-"
 """What is shown where there is no value."""
+
+
+def shown(value: object, *, most: int = 60, write: Callable[[object], str] = str) -> str:
+    """Write a value that was given, whatever it is, without filling the screen.
+
+    >>> shown(12), shown("x" * 99, most=5)
+    ('12', 'xxxx…')
+    """
+    try:
+        text = write(value)
+    except ValueError:  # Python writes no numbers of thousands of digits
+        return "a number of thousands of digits"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def human_duration(seconds: float | None) -> str:

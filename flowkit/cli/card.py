@@ -206,7 +206,7 @@ def serve_cards(
 @click.option(
     "--timeout",
     "limit_s",
-    type=Amount(min=0, min_open=True),
+    type=Amount(0, 1e9, min_open=True),
     default=45.0,
     show_default=True,
     metavar="SECONDS",

@@ -20,6 +20,7 @@ from flowkit.flow.policies import (
     whole,
 )
 from flowkit.graph import Backend
+from flowkit.wording import shown
 
 Read = Callable[[str, str, object], object]
 
@@ -37,20 +38,24 @@ def _texts(decorator: str, option: str, value: object) -> object:
     """Take a list of text, or text with commas."""
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not all(isinstance(one, str) for one in items):
-        raise PolicyRejected(f"`{option}` of `@{decorator}` is a list of text, not `{value!r}`")
+        raise PolicyRejected(
+            f"`{option}` of `@{decorator}` is a list of text, not `{shown(value)}`"
+        )
     return list(items)
 
 
 def _pairs(decorator: str, option: str, value: object) -> object:
     """Take a dict with text as keys."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise PolicyRejected(f"`{option}` of `@{decorator}` is a dict, not `{value!r}`")
+        raise PolicyRejected(f"`{option}` of `@{decorator}` is a dict, not `{shown(value)}`")
     return dict(value)
 
 
 def _dicts(decorator: str, option: str, value: object) -> object:
     if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
-        raise PolicyRejected(f"`{option}` of `@{decorator}` is a list of dicts, not `{value!r}`")
+        raise PolicyRejected(
+            f"`{option}` of `@{decorator}` is a list of dicts, not `{shown(value)}`"
+        )
     return [dict(one) for one in value]
 
 

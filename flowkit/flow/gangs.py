@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from operator import index
-from typing import Any
+from typing import Any, Final
 
 from flowkit.errors import StepRaised
 from flowkit.graph import Node
 from flowkit.values import TaskKey, TaskSpec
+from flowkit.wording import shown
 
 LOCAL_IP = "127.0.0.1"
 
@@ -27,6 +28,9 @@ class Parallel:
     control_task_id: str
 
 
+MOST_NODES: Final = 1_000_000
+
+
 def gang_around(spec: TaskSpec, *, is_gang: bool) -> Parallel:
     """Return the gang that a task is a node of; without one, a gang of the task alone."""
     key = spec.attempt.key
@@ -42,10 +46,10 @@ def gang_size(step: str, given: object) -> int:
     size = 0
     if not isinstance(given, bool) and hasattr(given, "__index__"):
         size = index(given)
-    if size < 1:
+    if not 1 <= size <= MOST_NODES:
         raise StepRaised(
-            f"step `{step}` gives self.next `num_parallel={given!r}`",
-            hint="give a whole number from 1 on: that many tasks run at once",
+            f"step `{step}` gives self.next `num_parallel={shown(given)}`",
+            hint=f"give a whole number from 1 to {MOST_NODES:,}: that many tasks run at once",
         )
     return size
 

@@ -7,6 +7,7 @@ import re
 import sys
 import typing
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from flowkit.flow.parameter_types import (
     parameter_type,
 )
 from flowkit.graph import Fault, ParameterDescription, Place
+from flowkit.wording import shown
 
 ReadFile = Callable[[str], bytes]
 
@@ -224,7 +226,7 @@ class ParameterField:
             return value if untyped else kind.from_value(value, self.separator)
         except ValueError as error:
             raise UsageError(
-                f"the default of parameter `{self.name}` is `{value!r}`, "
+                f"the default of parameter `{self.name}` is `{shown(value, write=repr)}`, "
                 f"not {kind.expected}{_details(error)}",
                 hint=f"give another one: `--{self.name} {kind.example(self.separator)}`",
             ) from error
@@ -272,12 +274,13 @@ class ParameterField:
             return []
         try:
             kind.from_value(self.default, self.separator)
+            default_text(self.default)
         except ValueError as error:
             return [
                 Fault(
                     "parameter-default",
-                    f"the default of parameter `{self.name}` is `{self.default!r}`, "
-                    f"not {kind.expected}{_details(error)}",
+                    f"the default of parameter `{self.name}` is "
+                    f"`{shown(self.default, write=repr)}`, not {kind.expected}{_details(error)}",
                     f"change the default, or its type `{kind.name}`",
                     place=place,
                 )
@@ -287,14 +290,17 @@ class ParameterField:
     def describe(self, attribute: str) -> ParameterDescription:
         """Describe the parameter for a command line."""
         kind = self.value_type
-        shown = self.has_default and self.shows_default and not self.is_computed
+        default = None
+        if self.has_default and self.shows_default and not self.is_computed:
+            with suppress(ValueError):  # a fault says so
+                default = default_text(self.default)
         return ParameterDescription(
             name=self.name,
             attribute=attribute,
             type_name=kind.name,
             help=self.help,
             required=self.must_be_given,
-            default=default_text(self.default) if shown else None,
+            default=default,
             computed=self.is_computed,
             choices=kind.choices,
             multiple=self.is_multiple,

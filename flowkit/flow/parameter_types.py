@@ -62,6 +62,12 @@ class ParameterType:
 
     def from_value(self, value: object, separator: str | None) -> object:
         """Convert a default; None is always allowed, and text is read like a command line's."""
+        try:
+            return self._from_value(value, separator)
+        except OverflowError as error:
+            raise ValueError(str(error)) from error
+
+    def _from_value(self, value: object, separator: str | None) -> object:
         if value is None:
             return None
         if self.container is None:
@@ -170,7 +176,7 @@ def inferred_type(default: object, *, many: bool) -> ParameterType:
 
 
 def default_text(value: object) -> str:
-    """Write a default for people, and so that it converts back."""
+    """Write a default for people, and so that it converts back. Raises ValueError."""
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, bool):
@@ -181,7 +187,10 @@ def default_text(value: object) -> str:
         written: str = value.model_dump_json()  # type: ignore[attr-defined]
         return written
     if isinstance(value, Mapping | list | tuple | set | frozenset) or is_dataclass(value):
-        return msgspec.json.encode(value, enc_hook=str).decode()
+        try:
+            return msgspec.json.encode(value, enc_hook=str).decode()
+        except (OverflowError, RecursionError) as error:
+            raise ValueError(str(error)) from error
     return str(value)
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from keyword import iskeyword
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
 from flowkit.errors import FlowInvalid
 from flowkit.graph import FlowPolicies, Policies
+from flowkit.wording import shown
 
 Options = Mapping[str, object]
 Value = TypeVar("Value")
@@ -86,6 +87,10 @@ def given_or(value: Value | None, default: Value) -> Value:
     return default if value is None else value
 
 
+MOST: Final = 1_000_000_000
+"""Of seconds it is 31 years, and more than there is of anything else that is asked for."""
+
+
 def number(decorator: str, option: str, value: object) -> float:
     """Read a number that is not negative; text counts, as command lines give it.
 
@@ -98,8 +103,10 @@ def number(decorator: str, option: str, value: object) -> float:
             read = float(value)
         except (ValueError, OverflowError):
             read = math.nan
-    if not 0 <= read < math.inf:
-        raise PolicyRejected(f"`{option}` of `@{decorator}` is a number from 0 on, not `{value}`")
+    if not 0 <= read <= MOST:
+        raise PolicyRejected(
+            f"`{option}` of `@{decorator}` is a number from 0 to {MOST:,}, not `{shown(value)}`"
+        )
     return read
 
 
@@ -111,7 +118,8 @@ def whole(decorator: str, option: str, value: object, *, low: int) -> int:
         read = -1.0
     if read < low or read != int(read):
         raise PolicyRejected(
-            f"`{option}` of `@{decorator}` is a whole number from {low} on, not `{value}`"
+            f"`{option}` of `@{decorator}` is a whole number from {low} to {MOST:,}, "
+            f"not `{shown(value)}`"
         )
     return int(read)
 
@@ -126,11 +134,11 @@ def flag(decorator: str, option: str, value: object) -> bool:
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    raise PolicyRejected(f"`{option}` of `@{decorator}` is true or false, not `{value}`")
+    raise PolicyRejected(f"`{option}` of `@{decorator}` is true or false, not `{shown(value)}`")
 
 
 def text(decorator: str, option: str, value: object) -> str:
     """Take text that is not empty. Raises PolicyRejected."""
     if not isinstance(value, str) or not value:
-        raise PolicyRejected(f"`{option}` of `@{decorator}` is text, not `{value!r}`")
+        raise PolicyRejected(f"`{option}` of `@{decorator}` is text, not `{shown(value)}`")
     return value

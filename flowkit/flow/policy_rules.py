@@ -24,6 +24,7 @@ from flowkit.flow.policies import (
 )
 from flowkit.flow.secret_sources import SECRETS_RULE
 from flowkit.graph import CardPolicy, Catch, Policies, Resources, Retry, Timeout
+from flowkit.wording import shown
 
 MAX_RETRIES = 5
 
@@ -100,8 +101,11 @@ def _environment(options: Options) -> tuple[tuple[str, str], ...]:
         if not isinstance(name, str) or not name or "=" in name or "\0" in name:
             raise PolicyRejected(f"`{name}` is no name for an environment variable")
         if isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise PolicyRejected(f"the environment variable `{name}` is text, not `{value}`")
-        pairs.append((name, str(value)))
+            raise PolicyRejected(f"the environment variable `{name}` is text, not `{shown(value)}`")
+        try:
+            pairs.append((name, str(value)))
+        except ValueError:
+            raise PolicyRejected(f"the environment variable `{name}` is {shown(value)}") from None
     return tuple(pairs)
 
 

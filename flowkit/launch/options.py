@@ -17,11 +17,12 @@ from flowkit.executor import Surroundings
 from flowkit.runner import RunOptions
 from flowkit.settings import SETTINGS, Settings, read_settings
 from flowkit.values import LoadOptions
+from flowkit.wording import shown
 
 _WITHOUT_EFFECT = ("package_suffixes", "pylint")
 _ONLY_LOCAL = ("datastore", "environment", "metadata")
 _WITH = ("decospecs", "with_")
-_SPLITS = Annotated[int, msgspec.Meta(ge=1)]
+_SPLITS = Annotated[int, msgspec.Meta(ge=1, le=1_000_000_000)]
 _LOG_SIZE_MB = Annotated[float, msgspec.Meta(ge=0, le=1000)]
 _OF_RUNS = ("branch", "config", "config_value", "production", "trigger")
 
@@ -134,9 +135,9 @@ def most_splits(value: object) -> int | None:
         return None
     try:
         return msgspec.convert(value, _SPLITS, strict=False)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, ValueError) as error:
         raise UsageError(
-            f"`max_num_splits` takes a whole number of at least 1, not `{value!r}`",
+            f"`max_num_splits` takes a whole number of at least 1, not `{shown(value)}`",
             hint="write `max_num_splits=1000`, or leave it out: then there is no limit",
         ) from error
 
@@ -147,9 +148,9 @@ def log_limit(value: object) -> int | None:
         return None
     try:
         return round(msgspec.convert(value, _LOG_SIZE_MB, strict=False) * 1e6)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, ValueError) as error:
         raise UsageError(
-            f"`max_log_size` takes a number of MB from 0 to 1000, not `{value!r}`",
+            f"`max_log_size` takes a number of MB from 0 to 1000, not `{shown(value)}`",
             hint="write `max_log_size=10`",
         ) from error
 

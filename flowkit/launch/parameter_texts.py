@@ -57,9 +57,9 @@ def _one_text(name: str, value: object) -> str:
         return value.isoformat()
     if isinstance(value, PathLike) and isinstance(path := fspath(value), str):
         return path
-    if isinstance(value, Number | Decimal | UUID):
-        return str(value)
     try:
+        if isinstance(value, Number | Decimal | UUID):
+            return str(value)
         return json.dumps(_json_of(value), default=_json_of, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise UsageError(

@@ -35,7 +35,7 @@ class CommandProvider:
 
 
 def _printed(line: str, limit_s: object) -> str:
-    if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or limit_s <= 0:
+    if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or not 0 < limit_s <= 1e9:
         raise SecretsUnavailable(
             f"`timeout` of the command `{line}` is no number of seconds",
             hint=f'write `"timeout": {LIMIT_S:g}`',

@@ -25,6 +25,8 @@ _BOUNDS: Final = {
     "min_length": " that is not empty",
 }
 """Bounds of a setting, and how errors say them."""
+_MOST: Final = 1_000_000_000
+"""Of cores and seconds: no bound from below keeps out an infinite number."""
 _FOLLOWS: Final = ""
 """The default of a setting that follows another one."""
 
@@ -96,7 +98,8 @@ class Settings(Struct, frozen=True, kw_only=True):
         int, _about("Attempts of a run at a time. Default: one a core, and no fewer than 4.", ge=1)
     ] = field(default_factory=lambda: max(4, _cpu_count()))
     cpu: Annotated[
-        float, _about("Cores that the attempts on this machine may ask for together.", gt=0)
+        float,
+        _about("Cores that the attempts on this machine may ask for together.", gt=0, le=_MOST),
     ] = field(default_factory=lambda: float(_cpu_count()))
     memory_mb: Annotated[
         int, _about("Memory that the attempts on this machine may ask for together.", gt=0)
@@ -152,7 +155,7 @@ class Settings(Struct, frozen=True, kw_only=True):
         ),
     ] = -1
     s3_timeout_s: Annotated[
-        float, _about("How long to wait for the next byte of an S3 server.", gt=0)
+        float, _about("How long to wait for the next byte of an S3 server.", gt=0, le=_MOST)
     ] = 30.0
     s3_retries: Annotated[int, _about("How often to ask again an S3 server that fails.", ge=0)] = 8
     progress: Annotated[
@@ -217,7 +220,7 @@ def check_settings(values: Mapping[str, object]) -> Settings:
     for name, value in values.items():
         try:
             checked[name] = _checked(name, value)
-        except (KeyError, ValidationError):
+        except (KeyError, ValueError, OverflowError, ValidationError):
             wrong[name] = _expected(name)
     if wrong:
         raise WrongSettings(wrong)
@@ -269,7 +272,7 @@ def _expected(name: str) -> str:
     kinds: dict[object, str] = {
         Path: "the path of a folder",
         bool: "`true` or `false`",
-        float: "a finite number",
+        float: "a number",
         int: "a whole number",
     }
     text = kinds.get(kind, "text")

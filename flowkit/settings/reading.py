@@ -25,6 +25,7 @@ from flowkit.settings.fields import (
     check_settings,
     login_name,
 )
+from flowkit.wording import shown
 
 _PREFIX = "FLOWKIT_"
 _PATHS = ("home", "store", "metadata")
@@ -200,7 +201,7 @@ def _check_name(name: str, written: str, where: str) -> None:
 
 def _wrong_values(error: WrongSettings, given: Mapping[str, _Given]) -> UsageError:
     faults = [
-        f"`{name}` is `{given[name].value}` in {given[name].origin}, but takes {expected}"
+        f"`{name}` is `{shown(given[name].value)}` in {given[name].origin}, but takes {expected}"
         for name, expected in error.expected.items()
     ]
     return UsageError("; ".join(faults), hint="correct the value where it is set")

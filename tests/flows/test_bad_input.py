@@ -64,6 +64,74 @@ def test_a_file_without_a_usable_flow_is_refused(lab: Lab, kind: str, executor: 
     assert not (lab.home / "store" / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("parameter", "decorator", "told"),
+    [
+        ("Parameter('a', default=10**5000)", "", "the default of parameter `a`"),
+        ("Parameter('a', default={'b': 10**5000})", "", "the default of parameter `a`"),
+        ("Parameter('a', default=10**400, type=float)", "", "the default of parameter `a`"),
+        ("1", "@retry(times=10**5000)", "`times` of `@retry`"),
+        ("1", "@timeout(seconds=1e10)", "`seconds` of `@timeout`"),
+        ("1", "@resources(cpu=1e308)", "`cpu` of `@resources`"),
+        ("1", "@environment(vars={'A': 10**5000})", "the environment variable `A`"),
+    ],
+)
+def test_numbers_beyond_all_use_are_faults_with_their_lines(
+    lab: Lab, parameter: str, decorator: str, told: str
+) -> None:
+    file = lab.write(
+        f"""
+        class Vast(FlowSpec):
+            a = {parameter}
+
+            {decorator}
+            @step
+            def start(self):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """
+    )
+    ended = lab.cli("check", str(file))
+    assert ended.returncode == 3, ended.stderr
+    assert ended.stderr.startswith("error: 1 fault\n")
+    assert told in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert len(ended.stderr) < 800
+
+
+@pytest.mark.parametrize("size", ["2**64", "10**5000", "0"])
+def test_a_gang_that_no_machine_could_hold_is_refused(lab: Lab, size: str) -> None:
+    file = lab.write(
+        f"""
+        class Vast(FlowSpec):
+            @step
+            def start(self):
+                size = {size}
+                self.next(self.each, num_parallel=size)
+
+            @parallel
+            @step
+            def each(self):
+                self.next(self.join)
+
+            @step
+            def join(self, inputs):
+                self.next(self.end)
+
+            @step
+            def end(self):
+                pass
+        """
+    )
+    ended = lab.cli("run", str(file))
+    assert ended.returncode == 1
+    assert "give a whole number from 1 to 1,000,000" in ended.stderr
+    assert "OverflowError" not in ended.stderr
+
+
 @pytest.mark.parametrize("executor", ["local", "inline"])
 @pytest.mark.parametrize("is_imported", [False, True])
 def test_a_file_with_a_nul_byte_is_named(lab: Lab, is_imported: bool, executor: str) -> None:
