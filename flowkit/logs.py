@@ -68,7 +68,7 @@ def parse_log(data: bytes, *, name: str = "log") -> Iterator[LogLine]:
     for number, line in enumerate(lines[:-1], start=1):
         time_us, _, rest = line.partition(b" ")
         found = _STREAMS.get(rest[:1])
-        if found is None or rest[1:2] != b" " or len(time_us) > 18 or not time_us.isdigit():
+        if found is None or rest[1:2] != b" " or len(time_us) > 19 or not time_us.isdigit():
             raise Corrupt(name, f"line {number} is no line of a log")
         stream, end = found
         yield LogLine(int(time_us), stream, rest[2:] + end)

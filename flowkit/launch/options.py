@@ -137,7 +137,7 @@ def most_splits(value: object) -> int | None:
         return msgspec.convert(value, _SPLITS, strict=False)
     except (msgspec.ValidationError, ValueError) as error:
         raise UsageError(
-            f"`max_num_splits` takes a whole number of at least 1, not `{shown(value)}`",
+            f"`max_num_splits` takes a whole number of at least 1, not `{shown(value, write=repr)}`",
             hint="write `max_num_splits=1000`, or leave it out: then there is no limit",
         ) from error
 
@@ -150,7 +150,7 @@ def log_limit(value: object) -> int | None:
         return round(msgspec.convert(value, _LOG_SIZE_MB, strict=False) * 1e6)
     except (msgspec.ValidationError, ValueError) as error:
         raise UsageError(
-            f"`max_log_size` takes a number of MB from 0 to 1000, not `{shown(value)}`",
+            f"`max_log_size` takes a number of MB from 0 to 1000, not `{shown(value, write=repr)}`",
             hint="write `max_log_size=10`",
         ) from error
 
