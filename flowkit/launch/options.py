@@ -137,7 +137,8 @@ def most_splits(value: object) -> int | None:
         return msgspec.convert(value, _SPLITS, strict=False)
     except (msgspec.ValidationError, ValueError) as error:
         raise UsageError(
-            f"`max_num_splits` takes a whole number of at least 1, not `{shown(value, write=repr)}`",
+            "`max_num_splits` takes a whole number of at least 1, "
+            f"not `{shown(value, write=repr)}`",
             hint="write `max_num_splits=1000`, or leave it out: then there is no limit",
         ) from error
 
