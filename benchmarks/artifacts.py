@@ -5,12 +5,7 @@ own; imports and making the value are not counted. Beside the array, the same by
 a plain file. All is synced to the disk but what Metaflow writes, which syncs nothing. Memory is
 what the process grew by.
 
-Just before, each process writes a file of the array's size and removes it, so that there is memory
-for the disk's cache. A virtual machine may have to ask its host for every page that was not used
-for a while, at seconds a gigabyte, and that is no side's work: `--unwarmed` leaves it in.
-
     python benchmarks/artifacts.py [--rounds 3] [--megabytes 1000] [--metaflow-env FOLDER]
-        [--unwarmed]
 """
 
 from __future__ import annotations
@@ -41,7 +36,6 @@ from _measuring import (
 NAME = "value"
 SMALL = 2000
 CHANGES = ("one place", "inserted at the front", "appended", "runs of 8 KB")
-UNWARMED = "BENCHMARK_UNWARMED"
 PEERLESS = CHANGES[1:]
 """What Metaflow is not asked for: it stores all of an array that changed, wherever that was."""
 
@@ -216,17 +210,6 @@ def changed(kind: str, numbers: Any) -> Any:
     return numbers
 
 
-def warm(folder: Path, megabytes: int) -> None:
-    """Write a file and remove it, unless asked not to: its memory is free then, and at hand."""
-    if os.environ.get(UNWARMED):
-        return
-    with tempfile.TemporaryFile(dir=folder) as file:
-        block = bytes(1_000_000)
-        for _ in range(megabytes):
-            file.write(block)
-        os.fsync(file.fileno())
-
-
 def act(side: str, action: str, kind: str, folder: Path, megabytes: int) -> None:
     """Do one thing in this process, and report it."""
     store = SIDES[side](folder / "store")
@@ -246,7 +229,6 @@ def act(side: str, action: str, kind: str, folder: Path, megabytes: int) -> None
         made = array(megabytes)
         values = {NAME: made if action == "again" else changed(action, made)}
         del made
-    warm(folder, megabytes)
     before = taken(folder / "store")
     measured, _ = measure(partial(store.save, values, again=action != "save"))
     after = taken(folder / "store")
@@ -308,10 +290,7 @@ def main() -> None:
     parser = new_parser(__doc__)
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the array")
     parser.add_argument("--metaflow-env", type=Path, help="keep Metaflow's environment here")
-    parser.add_argument("--unwarmed", action="store_true", help="free no memory before")
     options = parser.parse_args()
-    if options.unwarmed:
-        os.environ[UNWARMED] = "1"
     size: int = options.megabytes
     with tempfile.TemporaryDirectory() as name:
         environment = options.metaflow_env or Path(name) / "metaflow"
