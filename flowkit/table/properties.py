@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from flowkit.errors import UsageError
+from flowkit.wording import shown
 
 
 def number_property(properties: Mapping[str, str], name: str, default: int) -> int:
@@ -13,7 +14,7 @@ def number_property(properties: Mapping[str, str], name: str, default: int) -> i
     text = str(properties.get(name, default)).strip()
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
         raise UsageError(
-            f"the table's property `{name}` is `{text[:40]}`, which is no whole number",
+            f"the table's property `{name}` is `{shown(text)}`, which is no whole number",
             hint=f"set it to one, such as {default}",
         )
     return int(text)
