@@ -252,7 +252,7 @@ def _checked(name: str, value: object) -> Any:
         kind = get_args(kind)[0]  # bounds hold for what is not None
     checked = convert(value, Annotated[kind, meta], strict=False)
     if isinstance(checked, float) and not isfinite(checked):
-        raise ValidationError("it is no amount")  # infinity, which no lower bound keeps out
+        raise ValidationError("it is no amount")  # NaN, which no bound keeps out
     return checked
 
 
